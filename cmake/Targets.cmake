@@ -1,0 +1,16 @@
+# One folder is one library: qms_add_library(qms_http SOURCES … PUBLIC … PRIVATE …) also makes the alias qms::http.
+add_library(qms_options INTERFACE)
+target_compile_options(qms_options INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wnon-virtual-dtor -Wold-style-cast)
+target_include_directories(qms_options INTERFACE ${PROJECT_SOURCE_DIR})
+if(QMS_SANITIZE)
+  target_compile_options(qms_options INTERFACE -fsanitize=${QMS_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  target_link_options(qms_options INTERFACE -fsanitize=${QMS_SANITIZE})
+endif()
+
+function(qms_add_library name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;PUBLIC;PRIVATE" ${ARGN})
+  add_library(${name} STATIC ${ARG_SOURCES})
+  target_link_libraries(${name} PUBLIC ${ARG_PUBLIC} PRIVATE qms_options ${ARG_PRIVATE})
+  string(REGEX REPLACE "^qms_" "qms::" alias ${name})
+  add_library(${alias} ALIAS ${name})
+endfunction()

@@ -1,0 +1,87 @@
+// The seam between what is measured and how it is served. Everything above it speaks Kubernetes, everything below it
+// speaks Redis; only the plain data of this file crosses.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "metrics/label_selector.h"
+
+namespace metrics {
+
+/// Labels of one sample; ordered bytewise by key, as Kubernetes prints them.
+using Labels = std::map<std::string, std::string, std::less<>>;
+
+/// One reading of one queue.
+struct MetricSample {
+  Labels labels;
+  /// Jobs, or whole seconds for an age; never negative.
+  std::int64_t value = 0;
+  /// When the value was read, not when it was answered.
+  std::chrono::system_clock::time_point timestamp;
+};
+
+struct MetricQuery {
+  /// The namespace of whoever asks: it limits which queues may be seen.
+  std::string ns;
+  /// Lower case: client-go lower-cases metric names, so the server does too.
+  std::string metric;
+  LabelSelector selector;
+  /// No answer is of use after this.
+  std::chrono::steady_clock::time_point deadline;
+};
+
+/// Nobody configured such a metric or queue, or this namespace may not see it. The text says what is known.
+class MetricNotFoundError : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+/// Why a value could not be known; the label `kind` of the server's own telemetry, hence a closed set.
+enum class UnavailableKind : std::uint8_t {
+  kTimeout,     // no answer before the deadline
+  kConnection,  // no connection, or it was lost
+  kProtocol,    // an answer that is not RESP, or not the one the command gives
+  kAuth,        // NOAUTH, WRONGPASS, NOPERM
+  kLoading,     // LOADING, MASTERDOWN, CLUSTERDOWN: the server is up but cannot answer yet
+  kWrongType,   // the key holds something that is not a queue
+  kServer,      // any other error reply
+};
+
+/// The name of `kind` in telemetry and logs: "timeout", "wrong_type", …
+std::string_view Name(UnavailableKind kind);
+
+/// The value exists but cannot be known now. The text is one sentence for the client and holds no secret.
+class MetricUnavailableError : public std::runtime_error {
+ public:
+  MetricUnavailableError(UnavailableKind kind, const std::string& what) : std::runtime_error(what), kind_(kind) {}
+  UnavailableKind kind() const noexcept { return kind_; }
+
+ private:
+  UnavailableKind kind_;
+};
+
+/// Lengths of the work queues, wherever they are kept.
+/// Safe to call from several threads at once.
+class MetricProvider {
+ public:
+  MetricProvider() = default;
+  MetricProvider(const MetricProvider&) = delete;
+  MetricProvider& operator=(const MetricProvider&) = delete;
+  virtual ~MetricProvider() = default;
+
+  /// One sample for each queue the query selects, all of them or an error: a partial sum would be a lie. Never empty.
+  /// Blocks until `query.deadline` at most.
+  /// Throws MetricNotFoundError and MetricUnavailableError.
+  virtual std::vector<MetricSample> Get(const MetricQuery& query) = 0;
+
+  /// Names of the metrics on offer, sorted. Never blocks.
+  virtual std::vector<std::string> List() const = 0;
+};
+
+}  // namespace metrics

@@ -1,0 +1,51 @@
+// Requests and responses as plain data: what the API documents are written against, whatever carries them.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace server::http {
+
+/// Header lines in the order they arrived; names compare without case, values are not decoded.
+using Headers = std::vector<std::pair<std::string, std::string>>;
+
+/// A client certificate that the listener's client CAs vouch for.
+struct ClientCertificate {
+  std::string common_name;
+  std::vector<std::string> organizations;
+};
+
+struct Request {
+  std::string method;
+  /// Percent-decoded, one entry for each segment: "/apis//x/" is {"apis", "", "x", ""}. The raw path is never matched.
+  std::vector<std::string> segments;
+  /// The path as it was sent, for messages; without the query.
+  std::string path;
+  /// Decoded pairs in order; pairs that Go's net/url would drop (a ';', a bad escape) are not here.
+  std::vector<std::pair<std::string, std::string>> query;
+  Headers headers;
+  /// "127.0.0.1:50322", for logs only.
+  std::string remote_address;
+  std::optional<ClientCertificate> client_certificate;
+
+  /// The first value of the parameter: Kubernetes ignores repetitions.
+  std::optional<std::string_view> QueryValue(std::string_view name) const;
+  /// The first line of that name.
+  std::optional<std::string_view> Header(std::string_view name) const;
+};
+
+struct Response {
+  int status = 200;
+  std::string content_type;
+  std::string body;
+  Headers headers;
+};
+
+/// Called from several threads at once; must not throw.
+using Handler = std::function<Response(const Request&)>;
+
+}  // namespace server::http
