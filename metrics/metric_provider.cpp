@@ -1,0 +1,25 @@
+#include "metrics/metric_provider.h"
+
+namespace metrics {
+
+std::string_view Name(UnavailableKind kind) {
+  switch (kind) {
+    case UnavailableKind::kTimeout:
+      return "timeout";
+    case UnavailableKind::kConnection:
+      return "connection";
+    case UnavailableKind::kProtocol:
+      return "protocol";
+    case UnavailableKind::kAuth:
+      return "auth";
+    case UnavailableKind::kLoading:
+      return "loading";
+    case UnavailableKind::kWrongType:
+      return "wrong_type";
+    case UnavailableKind::kServer:
+      break;
+  }
+  return "server";
+}
+
+}  // namespace metrics

@@ -1,0 +1,68 @@
+#include "metrics/redis/handshake.h"
+
+#include <string_view>
+
+#include "metrics/redis/error_reply.h"
+
+namespace metrics::redis {
+namespace {
+
+using Refusal = Handshake::Refusal;
+
+bool Contains(std::string_view text, std::string_view part) { return text.find(part) != std::string_view::npos; }
+
+/// Said to a connection that is closed before any of its commands is read.
+bool IsFarewell(std::string_view error) {
+  return ErrorCode(error) == "DENIED" || error.starts_with("ERR max number of clients");
+}
+
+Refusal AuthRefusal(std::string_view error) {
+  const UnavailableKind kind = KindOfError(error);
+  if (kind != UnavailableKind::kServer) {
+    return {kind, std::string("refused the credentials (").append(ErrorCode(error)).append(")")};
+  }
+  if (Contains(error, "without any password configured") || Contains(error, "no password is set")) {
+    return {UnavailableKind::kAuth, "refused the password because none is configured there"};
+  }
+  return {UnavailableKind::kAuth, "refused the credentials"};
+}
+
+}  // namespace
+
+Handshake::Handshake(const Credentials& credentials, std::uint32_t database) : database_(database) {
+  if (!credentials.user.empty()) {
+    batch_.Add({"AUTH", credentials.user, credentials.password});
+    steps_.push_back(Step::kAuth);
+  } else if (!credentials.password.empty()) {
+    batch_.Add({"AUTH", credentials.password});
+    steps_.push_back(Step::kAuth);
+  }
+  if (database != 0) {
+    batch_.Add({"SELECT", std::to_string(database)});
+    steps_.push_back(Step::kSelect);
+  }
+  batch_.Add({"PING"});
+  steps_.push_back(Step::kPing);
+}
+
+std::optional<Refusal> Handshake::Take(const Reply& reply) {
+  const Step step = steps_.at(next_++);
+  if (reply.type == Reply::Type::kStatus) return std::nullopt;
+  // A connect to a free local port can meet itself, and then reads its own commands: arrays.
+  if (reply.type != Reply::Type::kError) return Refusal{UnavailableKind::kProtocol, "does not answer as Redis does"};
+  const std::string_view error = reply.text;
+  if (IsFarewell(error)) return Refusal{KindOfError(error), "refused the connection: " + QuoteError(error)};
+  if (ErrorCode(error) == "NOAUTH") return Refusal{UnavailableKind::kAuth, "requires credentials (NOAUTH)"};
+  switch (step) {
+    case Step::kAuth:
+      return AuthRefusal(error);
+    case Step::kSelect:
+      return Refusal{KindOfError(error), "refused SELECT " + std::to_string(database_) + ": " + QuoteError(error)};
+    case Step::kPing:
+      break;  // NOPERM, LOADING, MASTERDOWN, …: Redis is alive, and reads have
+              // their own answers.
+  }
+  return std::nullopt;
+}
+
+}  // namespace metrics::redis

@@ -1,0 +1,45 @@
+// The conversation that opens a connection, as plain data: what to send, and what its answers mean.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "metrics/metric_provider.h"
+#include "metrics/redis/redis_url.h"
+#include "metrics/redis/resp.h"
+
+namespace metrics::redis {
+
+/// AUTH if there are credentials, SELECT if the database is not 0, and PING: nothing that a least ACL would have to
+/// grant besides. PING proves that Redis itself is alive, not only the kernel that accepts its connections.
+class Handshake {
+ public:
+  Handshake(const Credentials& credentials, std::uint32_t database);
+
+  /// Why the connection cannot be used. `what` completes "Redis at HOST:PORT " and never quotes the answer to AUTH,
+  /// which may repeat the password.
+  struct Refusal {
+    UnavailableKind kind;
+    std::string what;
+  };
+
+  const std::string& bytes() const { return batch_.bytes(); }
+
+  /// Takes the next reply; only until done().
+  std::optional<Refusal> Take(const Reply& reply);
+
+  /// All is answered, and nothing was refused.
+  bool done() const { return next_ == steps_.size(); }
+
+ private:
+  enum class Step : std::uint8_t { kAuth, kSelect, kPing };
+
+  std::uint32_t database_;
+  Batch batch_;
+  std::vector<Step> steps_;
+  std::size_t next_ = 0;
+};
+
+}  // namespace metrics::redis

@@ -1,0 +1,188 @@
+#include "metrics/redis/resp.h"
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "test/support/catch.h"
+
+namespace metrics::redis {
+namespace {
+
+using namespace std::string_literals;
+
+std::vector<Reply> ReadAll(ReplyReader& reader) {
+  std::vector<Reply> replies;
+  for (Reply reply; reader.Next(reply);) replies.push_back(reply);
+  return replies;
+}
+
+/// A reply as one would write it by hand.
+std::string Show(const Reply& reply) {
+  switch (reply.type) {
+    case Reply::Type::kNil:
+      return "nil";
+    case Reply::Type::kInteger:
+      return std::to_string(reply.integer);
+    case Reply::Type::kString:
+      return "'" + reply.text + "'";
+    case Reply::Type::kStatus:
+      return "+" + reply.text;
+    case Reply::Type::kError:
+      return "-" + reply.text;
+    case Reply::Type::kArray:
+      break;
+  }
+  std::string text = "[";
+  for (const Reply& element : reply.elements) text += Show(element) + " ";
+  return text + "]";
+}
+
+std::string Nested(std::size_t depth) {
+  std::string bytes;
+  for (std::size_t i = 0; i < depth; ++i) bytes += "*1\r\n";
+  return bytes + ":1\r\n";
+}
+
+TEST_CASE("a batch is the bytes of its commands, whatever bytes they hold", "[redis]") {
+  Batch batch;
+  CHECK(batch.size() == 0);
+  batch.Add({"PING"});
+  batch.Add({"LLEN", "a b\r\n\0c"s});
+  batch.Add({"GET", ""});
+  CHECK(batch.size() == 3);
+  CHECK(batch.bytes() == "*1\r\n$4\r\nPING\r\n*2\r\n$4\r\nLLEN\r\n$7\r\na b\r\n\0c\r\n*2\r\n$3\r\nGET\r\n$0\r\n\r\n"s);
+}
+
+TEST_CASE("every type of reply is read", "[redis]") {
+  struct Case {
+    std::string bytes;
+    std::string shown;
+  };
+  const auto example = GENERATE(values<Case>({
+      {":0\r\n", "0"},
+      {":-7\r\n", "-7"},
+      {":9223372036854775807\r\n", "9223372036854775807"},
+      {"+OK\r\n", "+OK"},
+      {"+\r\n", "+"},
+      {"-ERR no\r\n", "-ERR no"},
+      {"$3\r\na\0b\r\n"s, "'a\0b'"s},
+      {"$0\r\n\r\n", "''"},
+      {"$4\r\n\r\n\r\n\r\n", "'\r\n\r\n'"},
+      {"$-1\r\n", "nil"},
+      {"*-1\r\n", "nil"},
+      {"*0\r\n", "[]"},
+      {"*3\r\n:1\r\n*2\r\n$1\r\na\r\n-E\r\n$-1\r\n", "[1 ['a' -E ] nil ]"},
+      {Nested(7), "[[[[[[[1 ] ] ] ] ] ] ]"},
+  }));
+  INFO(example.bytes);
+  ReplyReader whole;
+  whole.Feed(example.bytes);
+  const auto replies = ReadAll(whole);
+  REQUIRE(replies.size() == 1);
+  CHECK(Show(replies[0]) == example.shown);
+
+  ReplyReader bytewise;
+  for (std::size_t i = 0; i < example.bytes.size(); ++i) {
+    Reply reply;
+    REQUIRE_FALSE(bytewise.Next(reply));
+    bytewise.Feed({&example.bytes[i], 1});
+  }
+  Reply reply;
+  REQUIRE(bytewise.Next(reply));
+  CHECK(Show(reply) == example.shown);
+  CHECK_FALSE(bytewise.Next(reply));
+}
+
+TEST_CASE("replies come in order, and one does not leak into the next", "[redis]") {
+  ReplyReader reader;
+  reader.Feed("*2\r\n+a\r\n:5\r\n$1\r\nb\r\n:6\r\n*1\r\n:7\r\n-E");
+  const auto replies = ReadAll(reader);
+  REQUIRE(replies.size() == 4);
+  CHECK(Show(replies[0]) == "[+a 5 ]");
+  CHECK(Show(replies[1]) == "'b'");
+  CHECK(Show(replies[2]) == "6");
+  CHECK(replies[2].text.empty());
+  CHECK(Show(replies[3]) == "[7 ]");
+  reader.Feed("\r\n");
+  Reply reply;
+  REQUIRE(reader.Next(reply));
+  CHECK(Show(reply) == "-E");
+}
+
+TEST_CASE("what is not RESP2 is refused", "[redis]") {
+  struct Case {
+    std::string bytes;
+    std::string problem;
+  };
+  const auto example = GENERATE(values<Case>({
+      {"HTTP/1.1 400 Bad Request\r\n\r\n", "not RESP"},
+      {"\x15\x03\x03\x00\x02"s, "not RESP"},
+      {"\r\n", "not RESP"},
+      {":abc\r\n", "not RESP"},
+      {":\r\n", "not RESP"},
+      {":92233720368547758070\r\n", "not RESP"},
+      {"$-2\r\n", "not RESP"},
+      {"*-2\r\n", "not RESP"},
+      {"$x\r\n", "not RESP"},
+      {"*1\r\nx\r\n", "not RESP"},
+      {"*65537\r\n", "too large"},
+      {"*40000\r\n*40000\r\n", "too large"},
+      {"*2147483647\r\n", "too large"},
+      {Nested(8), ""},  // hiredis 0.14 has its own words for it.
+      {"%1\r\n+a\r\n:1\r\n", ""},
+      {",1.5\r\n", ""},
+      {"#t\r\n", ""},
+      {">1\r\n:1\r\n", ""},
+      {"*1\r\n#t\r\n", ""},
+      {"=7\r\ntxt:abc\r\n", ""},
+  }));
+  INFO(example.bytes);
+  ReplyReader reader;
+  reader.Feed(example.bytes);
+  Reply reply;
+  CHECK_THROWS_MATCHES(reader.Next(reply), ProtocolError,
+                       Catch::Matchers::Predicate<ProtocolError>([&](const ProtocolError& error) {
+                         UNSCOPED_INFO(error.what());
+                         return std::string(error.what()).find(example.problem) != std::string::npos;
+                       }));
+}
+
+TEST_CASE("a reply that is too long is refused before it has filled the memory", "[redis]") {
+  const auto start = GENERATE(values<std::string>({"$104857600\r\n", "+", "*60000\r\n$100000\r\n"}));
+  const std::string piece(16'384, 'x');
+  ReplyReader reader;
+  reader.Feed(start);
+  std::size_t fed = 0;
+  const auto feed_on = [&] {
+    for (Reply reply; !reader.Next(reply) && fed < 4 * ReplyReader::kMaxReplyBytes; fed += piece.size()) {
+      reader.Feed(piece);
+    }
+  };
+  if (start.starts_with('*')) {
+    const std::string element = std::string(100'000, 'x') + "\r\n$100000\r\n";
+    const auto feed_elements = [&] {
+      for (Reply reply; !reader.Next(reply) && fed < 4 * ReplyReader::kMaxReplyBytes; fed += element.size()) {
+        reader.Feed(element);
+      }
+    };
+    CHECK_THROWS_AS(feed_elements(), ProtocolError);
+  } else {
+    CHECK_THROWS_AS(feed_on(), ProtocolError);
+  }
+  CHECK(fed <= ReplyReader::kMaxReplyBytes + 200'000);
+}
+
+TEST_CASE("many replies in a row may together be as long as they like", "[redis]") {
+  ReplyReader reader;
+  const std::string reply_bytes = "$10000\r\n" + std::string(10'000, 'x') + "\r\n";
+  std::size_t count = 0;
+  for (std::size_t fed = 0; fed < 3 * ReplyReader::kMaxReplyBytes; fed += reply_bytes.size()) {
+    reader.Feed(reply_bytes);
+    count += ReadAll(reader).size();
+  }
+  CHECK(count > 300);
+}
+
+}  // namespace
+}  // namespace metrics::redis
