@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -10,8 +11,17 @@
 
 namespace server::http {
 
-/// Header lines in the order they arrived; names compare without case, values are not decoded.
+/// Header lines in the order they arrived; names compare without case, values are trimmed and otherwise as they were
+/// sent.
 using Headers = std::vector<std::pair<std::string, std::string>>;
+
+/// Header names and connection options compare this way (RFC 9110).
+bool EqualsIgnoringCase(std::string_view left, std::string_view right);
+
+/// Without optional white space around it (RFC 9110 5.6.3).
+std::string_view Trim(std::string_view text);
+
+class PresentedCertificates;
 
 /// A client certificate that the listener's client CAs vouch for.
 struct ClientCertificate {
@@ -21,9 +31,10 @@ struct ClientCertificate {
 
 struct Request {
   std::string method;
-  /// Percent-decoded, one entry for each segment: "/apis//x/" is {"apis", "", "x", ""}. The raw path is never matched.
+  /// The decoded path between its slashes: "/apis//x/" is {"apis", "", "x", ""}. An escaped slash separates too, as in
+  /// Go.
   std::vector<std::string> segments;
-  /// The path as it was sent, for messages; without the query.
+  /// The decoded path, without the query: for messages and for authorisation of paths.
   std::string path;
   /// Decoded pairs in order; pairs that Go's net/url would drop (a ';', a bad escape) are not here.
   std::vector<std::pair<std::string, std::string>> query;
@@ -31,6 +42,8 @@ struct Request {
   /// "127.0.0.1:50322", for logs only.
   std::string remote_address;
   std::optional<ClientCertificate> client_certificate;
+  /// What the client showed of itself, verified or not; null for nothing.
+  std::shared_ptr<const PresentedCertificates> presented_certificates;
 
   /// The first value of the parameter: Kubernetes ignores repetitions.
   std::optional<std::string_view> QueryValue(std::string_view name) const;

@@ -1,0 +1,148 @@
+#include "server/http/http_engine.h"
+
+#include <array>
+#include <cstring>
+#include <ctime>
+#include <utility>
+
+#include <httplib.h>
+
+#include "server/http/gzip.h"
+
+namespace server::http {
+namespace {
+
+/// The request on its way through cpp-httplib. The library's handlers are given its own Request only, which lacks what
+/// was left out of the reduced head; the whole one is found through the thread that serves it.
+thread_local const RequestHead* current_head = nullptr;
+
+class MemoryStream final : public httplib::Stream {
+ public:
+  explicit MemoryStream(std::string_view input) : input_(input) {}
+
+  bool is_readable() const override { return !input_.empty(); }
+  bool is_writable() const override { return true; }
+
+  ssize_t read(char* data, std::size_t size) override {
+    const std::size_t count = std::min(size, input_.size());
+    std::memcpy(data, input_.data(), count);
+    input_.remove_prefix(count);
+    return static_cast<ssize_t>(count);
+  }
+
+  ssize_t write(const char* data, std::size_t size) override {
+    output_.append(data, size);
+    return static_cast<ssize_t>(size);
+  }
+
+  void get_remote_ip_and_port(std::string& /*ip*/, int& /*port*/) const override {}
+  void get_local_ip_and_port(std::string& /*ip*/, int& /*port*/) const override {}
+  socket_t socket() const override { return INVALID_SOCKET; }
+
+  std::string TakeOutput() { return std::move(output_); }
+
+ private:
+  std::string_view input_;
+  std::string output_;
+};
+
+/// RFC 9110 5.6.7: "Tue, 24 Nov 2026 06:12:00 GMT", whatever the locale.
+std::string HttpDate() {
+  constexpr std::array<const char*, 7> kDays{"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
+  constexpr std::array<const char*, 12> kMonths{"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                                "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+  const std::time_t now = std::time(nullptr);
+  std::tm utc{};
+  gmtime_r(&now, &utc);
+  std::array<char, 64> text{};
+  const int length = std::snprintf(text.data(), text.size(), "%s, %02d %s %04d %02d:%02d:%02d GMT",
+                                   kDays.at(static_cast<std::size_t>(utc.tm_wday)), utc.tm_mday,
+                                   kMonths.at(static_cast<std::size_t>(utc.tm_mon)), utc.tm_year + 1900, utc.tm_hour,
+                                   utc.tm_min, utc.tm_sec);
+  return {text.data(), static_cast<std::size_t>(length)};
+}
+
+/// What the library has to decide on, and no more: it would percent-decode header values, cut answers to a Range,
+/// compress each small answer, read bodies and refuse methods it has not heard of.
+std::string ReducedHead(const RequestHead& head) {
+  std::string reduced = (head.request.method == "HEAD" ? "HEAD / " : "GET / ") + head.version + "\r\n";
+  for (const auto& [name, value] : head.request.headers) {
+    if (EqualsIgnoringCase(name, "Connection")) {
+      reduced += "Connection: " + value + "\r\n";
+    }
+  }
+  return reduced + "\r\n";
+}
+
+}  // namespace
+
+class HttpEngine::Server final : public httplib::Server {
+ public:
+  explicit Server(http::Handler handler) : handler_(std::move(handler)) {
+    set_pre_routing_handler([this](const httplib::Request&, httplib::Response& response) {
+      Answer(*current_head, response);
+      return HandlerResponse::Handled;
+    });
+    // Connections are the listener's; these only shape the Keep-Alive header, which must not promise too little.
+    set_keep_alive_max_count(1'000'000);
+    set_keep_alive_timeout(kKeepAliveSeconds);
+  }
+
+  /// A template, so that the call is chosen by what the installed version offers: 0.18 also wants both addresses.
+  template <typename Stream>
+  bool Process(Stream& stream, bool close, bool& connection_closed) {
+    if constexpr (requires { this->process_request(stream, "", 0, "", 0, close, connection_closed, nullptr); }) {
+      return this->process_request(stream, "", 0, "", 0, close, connection_closed, nullptr);
+    } else {
+      return this->process_request(stream, close, connection_closed, nullptr);
+    }
+  }
+
+ private:
+  static constexpr time_t kKeepAliveSeconds = 90;
+
+  void Answer(const RequestHead& head, httplib::Response& response) const {
+    Response answer = handler_(head.request);
+    response.status = answer.status;
+    response.set_header("Date", HttpDate());
+    for (const auto& [name, value] : answer.headers) {
+      response.set_header(name, value);
+    }
+    if (!answer.content_type.empty()) {
+      response.set_header("Content-Type", answer.content_type);
+    }
+    if (answer.body.size() >= kGzipThreshold) {
+      response.set_header("Vary", "Accept-Encoding");
+      if (AcceptsGzip(head.request.Header("Accept-Encoding").value_or(""))) {
+        answer.body = Gzip(answer.body);
+        response.set_header("Content-Encoding", "gzip");
+      }
+    }
+    response.body = std::move(answer.body);
+  }
+
+  const http::Handler handler_;
+};
+
+HttpEngine::HttpEngine(Handler handler) : server_(std::make_unique<Server>(std::move(handler))) {}
+
+HttpEngine::~HttpEngine() = default;
+
+std::string HttpEngine::Respond(const RequestHead& head, bool& close) {
+  current_head = &head;
+  close = close || head.close;
+  bool connection_closed = false;
+  const std::string reduced = ReducedHead(head);
+  MemoryStream stream(reduced);
+  const bool processed = server_->Process(stream, close, connection_closed);
+  close = close || connection_closed || !processed;
+  return stream.TakeOutput();
+}
+
+std::string RenderRejection(const Response& response) {
+  return "HTTP/1.1 " + std::to_string(response.status) + " Rejected\r\nDate: " + HttpDate() +
+         "\r\nContent-Type: " + response.content_type + "\r\nContent-Length: " + std::to_string(response.body.size()) +
+         "\r\nConnection: close\r\n\r\n" + response.body;
+}
+
+}  // namespace server::http

@@ -1,0 +1,637 @@
+#include "server/http/https_server.h"
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <cerrno>
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+#include <optional>
+#include <system_error>
+#include <thread>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "server/http/http_engine.h"
+#include "server/http/openssl_error.h"
+#include "server/http/presented_certificates.h"
+#include "server/http/unique_fd.h"
+
+namespace server::http {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+union SocketAddress {
+  sockaddr any;
+  sockaddr_in v4;
+  sockaddr_in6 v6;
+};
+
+std::string ToString(const SocketAddress& address) {
+  std::array<char, INET6_ADDRSTRLEN> text{};
+  if (address.any.sa_family == AF_INET6) {
+    inet_ntop(AF_INET6, &address.v6.sin6_addr, text.data(), text.size());
+    return "[" + std::string(text.data()) + "]:" + std::to_string(ntohs(address.v6.sin6_port));
+  }
+  inet_ntop(AF_INET, &address.v4.sin_addr, text.data(), text.size());
+  return std::string(text.data()) + ":" + std::to_string(ntohs(address.v4.sin_port));
+}
+
+SocketAddress ParseAddress(const std::string& host, std::uint16_t port, socklen_t& length) {
+  SocketAddress address{};
+  if (inet_pton(AF_INET, host.c_str(), &address.v4.sin_addr) == 1) {
+    address.v4.sin_family = AF_INET;
+    address.v4.sin_port = htons(port);
+    length = sizeof(address.v4);
+  } else if (inet_pton(AF_INET6, host.c_str(), &address.v6.sin6_addr) == 1) {
+    address.v6.sin6_family = AF_INET6;
+    address.v6.sin6_port = htons(port);
+    length = sizeof(address.v6);
+  } else {
+    throw std::system_error(EINVAL, std::generic_category(), "\"" + host + "\" is not an IP address to listen on");
+  }
+  return address;
+}
+
+UniqueFd Listen(const std::string& host, std::uint16_t port) {
+  socklen_t length = 0;
+  const SocketAddress address = ParseAddress(host, port, length);
+  UniqueFd listener(socket(address.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  const int on = 1;
+  setsockopt(listener.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+  constexpr int kBacklog = 1024;
+  if (listener.get() < 0 || bind(listener.get(), &address.any, length) != 0 || listen(listener.get(), kBacklog) != 0) {
+    throw std::system_error(errno, std::generic_category(), "cannot listen on " + ToString(address));
+  }
+  return listener;
+}
+
+/// One client. Owned and touched by the reactor thread alone.
+struct Connection {
+  enum class State : std::uint8_t {
+    kHandshake,
+    kHead,        // Waiting for a head, or in the middle of one.
+    kProcessing,  // A worker has it.
+    kResponse,
+    kLingering,  // Answered for the last time; what still arrives is thrown away, lest a reset overtake the answer.
+  };
+
+  UniqueFd fd;
+  UniqueSsl session;
+  std::string address;
+  State state = State::kHandshake;
+  std::optional<ClientCertificate> client;
+  std::shared_ptr<const PresentedCertificates> presented;
+  std::string input;
+  std::size_t scanned = 0;  // Bytes of `input` known not to end a head.
+  std::string output;
+  std::size_t sent = 0;
+  std::size_t discarded = 0;  // While lingering.
+  bool readable = false;      // The kernel may have more; edge-triggered, so it will not say so again.
+  bool handshake_queued = false;
+  bool close_after_response = false;
+  bool answered = false;  // At least once: not a mere visitor.
+  Clock::time_point since;
+  Clock::time_point deadline;
+};
+
+struct Job {
+  std::uint64_t connection;
+  std::string head;
+  std::string address;
+  std::optional<ClientCertificate> client;
+  std::shared_ptr<const PresentedCertificates> presented;
+};
+
+struct Answer {
+  std::uint64_t connection;
+  std::string bytes;
+  bool close;
+  int rejected_status;  // 0 for a request that was one.
+};
+
+}  // namespace
+
+class HttpsServer::Reactor {
+ public:
+  Reactor(ListenerOptions options, std::shared_ptr<const TlsContext> tls, Handler handler, RejectionHandler rejection,
+          ListenerObserver& observer)
+      : options_(std::move(options)),
+        tls_(std::move(tls)),
+        rejection_(std::move(rejection)),
+        observer_(observer),
+        engine_(std::move(handler)),
+        listener_(Listen(options_.bind_address, options_.port)),
+        epoll_(epoll_create1(EPOLL_CLOEXEC)),
+        wake_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
+    if (epoll_.get() < 0 || wake_.get() < 0) {
+      throw std::system_error(errno, std::generic_category(), "cannot start the listener");
+    }
+    Watch(listener_.get(), kListenerId, EPOLLIN);
+    Watch(wake_.get(), kWakeId, EPOLLIN | EPOLLET);
+    for (unsigned i = 0; i < options_.workers; ++i) {
+      workers_.emplace_back([this](const std::stop_token& stop) { Work(stop); });
+    }
+  }
+
+  std::uint16_t port() const {
+    SocketAddress address{};
+    socklen_t length = sizeof(address);
+    getsockname(listener_.get(), &address.any, &length);
+    return ntohs(address.any.sa_family == AF_INET6 ? address.v6.sin6_port : address.v4.sin_port);
+  }
+
+  void Serve() {
+    std::array<epoll_event, 256> events{};
+    Clock::time_point next_sweep = Clock::now() + kSweepInterval;
+    while (!Drained()) {
+      const int count = epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), WaitMilliseconds());
+      for (int i = 0; i < count; ++i) {
+        OnEvent(events.at(static_cast<std::size_t>(i)));
+      }
+      DeliverAnswers();
+      ShakeHands();
+      if (const auto now = Clock::now(); now >= next_sweep) {
+        Sweep(now);
+        next_sweep = now + kSweepInterval;
+      }
+    }
+    connections_.clear();
+    observer_.OnOpenConnections(0);
+  }
+
+  void AnnounceShutdown() { closing_ = true; }
+
+  void Drain() {
+    AnnounceShutdown();
+    drain_requested_ = true;
+    Wake();
+  }
+
+ private:
+  static constexpr std::uint64_t kListenerId = 0;
+  static constexpr std::uint64_t kWakeId = 1;
+  static constexpr std::chrono::milliseconds kSweepInterval{500};
+  static constexpr std::chrono::milliseconds kLingerTimeout{2'000};
+  static constexpr std::size_t kLingerBytes = 256 * 1024;
+  // A handshake costs a signature; requests must not queue behind a crowd of them.
+  static constexpr std::chrono::milliseconds kHandshakeBudget{2};
+
+  using ConnectionMap = std::unordered_map<std::uint64_t, Connection>;
+
+  void Watch(int fd, std::uint64_t id, std::uint32_t events) const {
+    epoll_event event{};
+    event.events = events;
+    event.data.u64 = id;
+    epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event);
+  }
+
+  void Wake() const {
+    const std::uint64_t one = 1;
+    [[maybe_unused]] const auto written = write(wake_.get(), &one, sizeof(one));
+  }
+
+  int WaitMilliseconds() const {
+    if (!handshakes_.empty()) {
+      return 0;
+    }
+    const bool nothing_expires = connections_.empty() && !accepting_paused_ && !draining_;
+    return nothing_expires ? -1 : static_cast<int>(kSweepInterval.count());
+  }
+
+  void OnEvent(const epoll_event& event) {
+    if (event.data.u64 == kListenerId) {
+      Accept();
+      return;
+    }
+    if (event.data.u64 == kWakeId) {
+      std::uint64_t count = 0;
+      [[maybe_unused]] const auto got = read(wake_.get(), &count, sizeof(count));
+      if (drain_requested_ && !draining_) {
+        StartDrain();
+      }
+      return;
+    }
+    const auto found = connections_.find(event.data.u64);
+    if (found == connections_.end()) {
+      return;  // Closed by an earlier event of this round.
+    }
+    Connection& connection = found->second;
+    connection.readable = connection.readable || (event.events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0;
+    if (connection.state == Connection::State::kHandshake) {
+      QueueHandshake(found->first, connection);
+    } else {
+      Advance(found);
+    }
+  }
+
+  // Accepting and making room ---------------------------------------------------------------------------------------
+
+  void Accept() {
+    constexpr int kBatch = 64;  // Then the others get their turn; the listener is level-triggered.
+    for (int i = 0; i < kBatch; ++i) {
+      SocketAddress address{};
+      socklen_t length = sizeof(address);
+      UniqueFd fd(accept4(listener_.get(), &address.any, &length, SOCK_NONBLOCK | SOCK_CLOEXEC));
+      if (fd.get() < 0) {
+        if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
+          PauseAccepting();
+        }
+        return;
+      }
+      if (connections_.size() >= options_.max_connections) {
+        ShedOne();
+      }
+      Add(std::move(fd), ToString(address));
+    }
+  }
+
+  void Add(UniqueFd fd, std::string address) {
+    const int on = 1;
+    setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    Connection connection;
+    try {
+      connection.session.reset(tls_->NewSession(fd.get()));
+    } catch (const std::exception&) {
+      return;  // Out of memory: this client can come again.
+    }
+    connection.fd = std::move(fd);
+    connection.address = std::move(address);
+    connection.since = Clock::now();
+    connection.deadline = connection.since + options_.handshake_timeout;
+    const std::uint64_t id = next_id_++;
+    Watch(connection.fd.get(), id, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET);
+    connections_.emplace(id, std::move(connection));
+    observer_.OnOpenConnections(connections_.size());
+  }
+
+  /// The process is out of descriptors: room is made, and accepting goes on with the next sweep.
+  void PauseAccepting() {
+    ShedOne();
+    epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, listener_.get(), nullptr);
+    accepting_paused_ = true;
+  }
+
+  /// Who has shown the least: visitors that never sent a whole request go first, clients with a verified certificate
+  /// (the front proxy) last; among equals, the one that has waited longest. Requests in flight are never cut off.
+  void ShedOne() {
+    const auto rank = [](const Connection& c) {
+      const bool vouched_for = c.client || (c.presented && c.presented->vouched_for());
+      return vouched_for ? 2 : c.answered ? 1 : 0;
+    };
+    auto victim = connections_.end();
+    for (auto it = connections_.begin(); it != connections_.end(); ++it) {
+      const Connection& candidate = it->second;
+      if (candidate.state == Connection::State::kProcessing) {
+        continue;
+      }
+      if (victim == connections_.end() ||
+          std::pair(rank(candidate), candidate.since) < std::pair(rank(victim->second), victim->second.since)) {
+        victim = it;
+      }
+    }
+    if (victim != connections_.end()) {
+      observer_.OnShed();
+      Close(victim);
+    }
+  }
+
+  void Close(ConnectionMap::iterator connection) {
+    connections_.erase(connection);
+    observer_.OnOpenConnections(connections_.size());
+  }
+
+  // TLS -------------------------------------------------------------------------------------------------------------
+
+  void QueueHandshake(std::uint64_t id, Connection& connection) {
+    if (!connection.handshake_queued) {
+      connection.handshake_queued = true;
+      handshakes_.push_back(id);
+    }
+  }
+
+  void ShakeHands() {
+    const auto end = Clock::now() + kHandshakeBudget;
+    while (!handshakes_.empty() && Clock::now() < end) {
+      const auto found = connections_.find(handshakes_.front());
+      handshakes_.pop_front();
+      if (found != connections_.end()) {
+        found->second.handshake_queued = false;
+        ShakeHand(found);
+      }
+    }
+  }
+
+  void ShakeHand(ConnectionMap::iterator it) {
+    Connection& connection = it->second;
+    ERR_clear_error();
+    const int result = SSL_accept(connection.session.get());
+    if (result == 1) {
+      connection.client = TlsContext::VerifiedClient(connection.session.get());
+      connection.presented = TlsContext::Presented(connection.session.get());
+      AwaitHead(connection);
+      connection.readable = true;  // The request may have come with the end of the handshake.
+      Advance(it);
+      return;
+    }
+    const int reason = SSL_get_error(connection.session.get(), result);
+    if (reason == SSL_ERROR_WANT_READ || reason == SSL_ERROR_WANT_WRITE) {
+      return;
+    }
+    observer_.OnHandshakeError();
+    if (ERR_GET_REASON(ERR_peek_error()) == SSL_R_HTTP_REQUEST) {
+      constexpr std::string_view kHint =
+          "HTTP/1.0 400 Bad Request\r\nContent-Type: text/plain\r\n\r\nThis server speaks HTTPS only.\n";
+      [[maybe_unused]] const auto sent = send(connection.fd.get(), kHint.data(), kHint.size(), MSG_NOSIGNAL);
+    }
+    Close(it);
+  }
+
+  // Requests and responses ------------------------------------------------------------------------------------------
+
+  void AwaitHead(Connection& connection) const {
+    connection.state = Connection::State::kHead;
+    connection.since = Clock::now();
+    connection.deadline = connection.since + (connection.input.empty() ? options_.idle_timeout : options_.head_timeout);
+    connection.scanned = 0;
+  }
+
+  /// Does all that can be done for a connection now. Closes it when it has come to its end.
+  void Advance(ConnectionMap::iterator it) {
+    Connection& connection = it->second;
+    bool open = true;
+    bool progress = true;
+    while (open && progress) {
+      switch (connection.state) {
+        case Connection::State::kHead:
+          open = ReadHead(it->first, connection, progress);
+          break;
+        case Connection::State::kResponse:
+          open = WriteResponse(connection, progress);
+          break;
+        case Connection::State::kLingering:
+          open = Discard(connection);
+          progress = false;
+          break;
+        case Connection::State::kHandshake:
+        case Connection::State::kProcessing:
+          progress = false;
+          break;
+      }
+    }
+    if (!open) {
+      Close(it);
+    }
+  }
+
+  /// False when the connection is to be closed. `progress` says whether the state may have changed.
+  bool ReadHead(std::uint64_t id, Connection& connection, bool& progress) {
+    std::optional<HeadError> error;
+    std::size_t length = FindHeadEnd(connection.input, connection.scanned, options_.head_limits, error);
+    while (length == 0 && !error && connection.readable) {
+      connection.scanned = connection.input.size();
+      std::array<char, 16 * 1024> buffer;  // NOLINT(cppcoreguidelines-pro-type-member-init): filled by SSL_read
+      ERR_clear_error();
+      const int count = SSL_read(connection.session.get(), buffer.data(), static_cast<int>(buffer.size()));
+      if (count <= 0) {
+        if (SSL_get_error(connection.session.get(), count) != SSL_ERROR_WANT_READ) {
+          return false;
+        }
+        connection.readable = false;
+        break;
+      }
+      if (connection.input.empty()) {
+        connection.deadline = Clock::now() + options_.head_timeout;
+      }
+      connection.input.append(buffer.data(), static_cast<std::size_t>(count));
+      length = FindHeadEnd(connection.input, connection.scanned, options_.head_limits, error);
+    }
+    if (error) {
+      observer_.OnRejectedHead(error->status);
+      Respond(connection, RenderRejection(rejection_(error->status, error->message)), true);
+      return true;
+    }
+    if (length == 0) {
+      progress = false;
+      return true;
+    }
+    std::string next = connection.input.substr(length);
+    connection.input.resize(length);
+    Job job{id, std::move(connection.input), connection.address, connection.client, connection.presented};
+    connection.input = std::move(next);
+    connection.state = Connection::State::kProcessing;
+    connection.deadline = Clock::time_point::max();
+    Enqueue(std::move(job));
+    return true;
+  }
+
+  void Respond(Connection& connection, std::string bytes, bool close) const {
+    connection.state = Connection::State::kResponse;
+    connection.output = std::move(bytes);
+    connection.sent = 0;
+    connection.close_after_response = close;
+    connection.deadline = Clock::now() + options_.response_timeout;
+  }
+
+  bool WriteResponse(Connection& connection, bool& progress) const {
+    while (connection.sent < connection.output.size()) {
+      ERR_clear_error();
+      const std::size_t rest = std::min<std::size_t>(connection.output.size() - connection.sent, kLingerBytes);
+      const int count =
+          SSL_write(connection.session.get(), connection.output.data() + connection.sent, static_cast<int>(rest));
+      if (count <= 0) {
+        const int reason = SSL_get_error(connection.session.get(), count);
+        progress = false;
+        return reason == SSL_ERROR_WANT_WRITE || reason == SSL_ERROR_WANT_READ;
+      }
+      connection.sent += static_cast<std::size_t>(count);
+    }
+    connection.output = {};
+    connection.answered = true;
+    if (!connection.close_after_response) {
+      AwaitHead(connection);
+      return !draining_;
+    }
+    SSL_shutdown(connection.session.get());
+    shutdown(connection.fd.get(), SHUT_WR);
+    connection.state = Connection::State::kLingering;
+    connection.since = Clock::now();
+    connection.deadline = connection.since + kLingerTimeout;
+    return true;
+  }
+
+  /// What a client still sends after its last answer is of no interest, encrypted or not.
+  static bool Discard(Connection& connection) {
+    std::array<char, 16 * 1024> buffer;  // NOLINT(cppcoreguidelines-pro-type-member-init): filled by recv
+    while (connection.discarded < kLingerBytes) {
+      const ssize_t count = recv(connection.fd.get(), buffer.data(), buffer.size(), 0);
+      if (count < 0 && errno == EAGAIN) {
+        return true;
+      }
+      if (count <= 0) {
+        return false;
+      }
+      connection.discarded += static_cast<std::size_t>(count);
+    }
+    return false;
+  }
+
+  // Workers ---------------------------------------------------------------------------------------------------------
+
+  void Enqueue(Job job) {
+    {
+      const std::lock_guard lock(jobs_mutex_);
+      jobs_.push_back(std::move(job));
+    }
+    jobs_available_.notify_one();
+  }
+
+  void Work(const std::stop_token& stop) {
+    for (;;) {
+      std::unique_lock lock(jobs_mutex_);
+      if (!jobs_available_.wait(lock, stop, [this] { return !jobs_.empty(); })) {
+        return;
+      }
+      Job job = std::move(jobs_.front());
+      jobs_.pop_front();
+      lock.unlock();
+      Deliver(Process(std::move(job)));
+    }
+  }
+
+  Answer Process(Job job) {
+    std::optional<HeadError> error;
+    RequestHead head = ParseHead(job.head, options_.head_limits, error);
+    if (error) {
+      return {job.connection, RenderRejection(rejection_(error->status, error->message)), true, error->status};
+    }
+    head.request.remote_address = std::move(job.address);
+    head.request.client_certificate = std::move(job.client);
+    head.request.presented_certificates = std::move(job.presented);
+    bool close = closing_;
+    std::string bytes = engine_.Respond(head, close);
+    return {job.connection, std::move(bytes), close, 0};
+  }
+
+  void Deliver(Answer answer) {
+    bool first = false;
+    {
+      const std::lock_guard lock(answers_mutex_);
+      first = answers_.empty();
+      answers_.push_back(std::move(answer));
+    }
+    if (first) {
+      Wake();
+    }
+  }
+
+  void DeliverAnswers() {
+    {
+      const std::lock_guard lock(answers_mutex_);
+      answers_.swap(delivered_);
+    }
+    for (Answer& answer : delivered_) {
+      if (answer.rejected_status != 0) {
+        observer_.OnRejectedHead(answer.rejected_status);
+      }
+      const auto found = connections_.find(answer.connection);
+      if (found != connections_.end()) {
+        Respond(found->second, std::move(answer.bytes), answer.close);
+        Advance(found);
+      }
+    }
+    delivered_.clear();
+  }
+
+  // Time and the end ------------------------------------------------------------------------------------------------
+
+  void Sweep(Clock::time_point now) {
+    if (accepting_paused_) {
+      accepting_paused_ = false;
+      Watch(listener_.get(), kListenerId, EPOLLIN);
+    }
+    for (auto it = connections_.begin(); it != connections_.end();) {
+      const auto current = it++;
+      if (current->second.deadline <= now) {
+        Close(current);
+      }
+    }
+  }
+
+  void StartDrain() {
+    draining_ = true;
+    drain_deadline_ = Clock::now() + options_.drain_timeout;
+    listener_ = UniqueFd();
+    accepting_paused_ = false;
+    for (auto it = connections_.begin(); it != connections_.end();) {
+      const auto current = it++;
+      const Connection& connection = current->second;
+      const bool idle = connection.state == Connection::State::kHead && connection.input.empty();
+      if (idle || connection.state == Connection::State::kHandshake) {
+        Close(current);
+      }
+    }
+  }
+
+  bool Drained() const { return draining_ && (connections_.empty() || Clock::now() >= drain_deadline_); }
+
+  // Constant after construction.
+  const ListenerOptions options_;
+  const std::shared_ptr<const TlsContext> tls_;
+  const RejectionHandler rejection_;
+  ListenerObserver& observer_;
+  HttpEngine engine_;
+
+  // The reactor thread's own.
+  UniqueFd listener_;
+  const UniqueFd epoll_;
+  const UniqueFd wake_;
+  ConnectionMap connections_;
+  std::uint64_t next_id_ = kWakeId + 1;
+  std::deque<std::uint64_t> handshakes_;  // Connections whose handshake can go on.
+  std::vector<Answer> delivered_;
+  bool accepting_paused_ = false;
+  bool draining_ = false;
+  Clock::time_point drain_deadline_;
+
+  // Set from any thread.
+  std::atomic<bool> closing_ = false;
+  std::atomic<bool> drain_requested_ = false;
+
+  std::mutex jobs_mutex_;
+  std::condition_variable_any jobs_available_;
+  std::deque<Job> jobs_;  // Guarded by jobs_mutex_; no longer than there are connections.
+
+  std::mutex answers_mutex_;
+  std::vector<Answer> answers_;  // Guarded by answers_mutex_.
+
+  std::vector<std::jthread> workers_;  // Last, so that they end first.
+};
+
+HttpsServer::HttpsServer(ListenerOptions options, std::shared_ptr<const TlsContext> tls, Handler handler,
+                         RejectionHandler rejection, ListenerObserver& observer)
+    : reactor_(std::make_unique<Reactor>(std::move(options), std::move(tls), std::move(handler), std::move(rejection),
+                                         observer)) {}
+
+HttpsServer::~HttpsServer() = default;
+
+std::uint16_t HttpsServer::port() const { return reactor_->port(); }
+
+void HttpsServer::Serve() { reactor_->Serve(); }
+
+void HttpsServer::AnnounceShutdown() { reactor_->AnnounceShutdown(); }
+
+void HttpsServer::Drain() { reactor_->Drain(); }
+
+}  // namespace server::http

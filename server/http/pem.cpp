@@ -1,0 +1,67 @@
+#include "server/http/pem.h"
+
+namespace server::http {
+namespace {
+
+UniqueBio Memory(const std::string& pem) {
+  UniqueBio bio(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
+  if (!bio) {
+    throw OpensslError("out of memory");
+  }
+  return bio;
+}
+
+}  // namespace
+
+std::vector<UniqueCertificate> ReadCertificates(const std::string& pem, const std::string& what) {
+  const UniqueBio bio = Memory(pem);
+  std::vector<UniqueCertificate> certificates;
+  while (UniqueCertificate certificate{PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr)}) {
+    certificates.push_back(std::move(certificate));
+  }
+  const bool at_end = ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
+  if (certificates.empty() || !at_end) {
+    throw OpensslError(what + " holds no usable PEM certificate");
+  }
+  ERR_clear_error();
+  return certificates;
+}
+
+void UseCertificate(SSL_CTX* context, const std::string& certificates, const std::string& private_key,
+                    const std::string& what) {
+  const auto chain = ReadCertificates(certificates, what);
+  if (SSL_CTX_use_certificate(context, chain.front().get()) != 1) {
+    throw OpensslError(what + ": the certificate cannot be used");
+  }
+  for (std::size_t i = 1; i < chain.size(); ++i) {
+    if (SSL_CTX_add1_chain_cert(context, chain[i].get()) != 1) {
+      throw OpensslError(what + ": the certificate chain cannot be used");
+    }
+  }
+  const UniqueBio bio = Memory(private_key);
+  // The empty passphrase makes an encrypted key an error instead of a question on the terminal.
+  std::string no_passphrase;
+  const UniqueKey key(PEM_read_bio_PrivateKey(bio.get(), nullptr, nullptr, no_passphrase.data()));
+  if (!key) {
+    throw OpensslError(what + ": the private key is not an unencrypted PEM key");
+  }
+  if (SSL_CTX_use_PrivateKey(context, key.get()) != 1 || SSL_CTX_check_private_key(context) != 1) {
+    throw OpensslError(what + ": the private key does not belong to the certificate");
+  }
+}
+
+std::vector<std::string> NameEntries(const X509_NAME* name, const ASN1_OBJECT* attribute) {
+  std::vector<std::string> entries;
+  for (int i = X509_NAME_get_index_by_OBJ(name, attribute, -1); i >= 0;
+       i = X509_NAME_get_index_by_OBJ(name, attribute, i)) {
+    unsigned char* text = nullptr;
+    const int size = ASN1_STRING_to_UTF8(&text, X509_NAME_ENTRY_get_data(X509_NAME_get_entry(name, i)));
+    if (size >= 0) {
+      entries.emplace_back(reinterpret_cast<const char*>(text), static_cast<std::size_t>(size));
+      OPENSSL_free(text);
+    }
+  }
+  return entries;
+}
+
+}  // namespace server::http

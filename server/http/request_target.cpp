@@ -1,0 +1,96 @@
+#include "server/http/request_target.h"
+
+namespace server::http {
+namespace {
+
+int HexDigit(char c) {
+  if (c >= '0' && c <= '9') {
+    return c - '0';
+  }
+  if (c >= 'a' && c <= 'f') {
+    return c - 'a' + 10;
+  }
+  if (c >= 'A' && c <= 'F') {
+    return c - 'A' + 10;
+  }
+  return -1;
+}
+
+std::optional<std::string> Unescape(std::string_view text, bool plus_is_space) {
+  std::string decoded;
+  decoded.reserve(text.size());
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '%') {
+      const int high = text.size() - i > 2 ? HexDigit(text[i + 1]) : -1;
+      const int low = high >= 0 ? HexDigit(text[i + 2]) : -1;
+      if (low < 0) {
+        return std::nullopt;
+      }
+      decoded.push_back(static_cast<char>(high * 16 + low));
+      i += 2;
+    } else {
+      decoded.push_back(plus_is_space && text[i] == '+' ? ' ' : text[i]);
+    }
+  }
+  return decoded;
+}
+
+/// The text before `separator`, which is removed from `rest` together with it.
+std::string_view TakeUntil(std::string_view& rest, char separator) {
+  const std::size_t end = rest.find(separator);
+  const std::string_view taken = rest.substr(0, end);
+  rest = end == std::string_view::npos ? std::string_view{} : rest.substr(end + 1);
+  return taken;
+}
+
+std::vector<std::pair<std::string, std::string>> ParseQuery(std::string_view text) {
+  std::vector<std::pair<std::string, std::string>> query;
+  while (!text.empty()) {
+    std::string_view value = TakeUntil(text, '&');
+    if (value.empty() || value.find(';') != std::string_view::npos) {
+      continue;
+    }
+    auto name = Unescape(TakeUntil(value, '='), true);
+    auto decoded = Unescape(value, true);
+    if (name && decoded) {
+      query.emplace_back(std::move(*name), std::move(*decoded));
+    }
+  }
+  return query;
+}
+
+/// RFC 9112 3.2.2: a server accepts the absolute form although only proxies are sent it.
+std::string_view WithoutAuthority(std::string_view target) {
+  for (const std::string_view scheme : {"https://", "http://"}) {
+    if (target.starts_with(scheme)) {
+      const std::size_t end = target.find_first_of("/?", scheme.size());
+      return end == std::string_view::npos || target[end] == '?' ? std::string_view{} : target.substr(end);
+    }
+  }
+  return target;
+}
+
+}  // namespace
+
+std::optional<RequestTarget> ParseRequestTarget(std::string_view target) {
+  std::string_view query = WithoutAuthority(target);
+  if (!query.starts_with('/')) {
+    return std::nullopt;
+  }
+  auto path = Unescape(TakeUntil(query, '?'), false);
+  if (!path) {
+    return std::nullopt;
+  }
+  RequestTarget parsed;
+  std::string_view rest = std::string_view(*path).substr(1);
+  for (std::size_t slash = rest.find('/'); slash != std::string_view::npos; slash = rest.find('/')) {
+    parsed.segments.emplace_back(rest.substr(0, slash));
+    rest.remove_prefix(slash + 1);
+  }
+  parsed.segments.emplace_back(rest);
+  parsed.path = std::move(*path);
+  parsed.query = ParseQuery(query);
+  return parsed;
+}
+
+}  // namespace server::http
