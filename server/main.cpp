@@ -1,0 +1,274 @@
+// The only file that knows every part: it puts them together and ends them in order.
+#include <algorithm>
+#include <atomic>
+#include <cstdlib>
+#include <fstream>
+#include <iostream>
+#include <iterator>
+#include <stdexcept>
+#include <thread>
+
+#include <fcntl.h>
+#include <malloc.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include "metrics/queue_metric_provider.h"
+#include "server/api/api_server.h"
+#include "server/api/request_info.h"
+#include "server/auth/access_control.h"
+#include "server/build_info.h"
+#include "server/http/https_server.h"
+#include "server/http/self_signed_certificate.h"
+#include "server/log.h"
+#include "server/options.h"
+#include "server/redis_event_log.h"
+#include "server/telemetry.h"
+#include "server/wire/json.h"
+
+namespace server {
+namespace {
+
+using std::chrono::system_clock;
+
+std::string ReadFile(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::string contents{std::istreambuf_iterator<char>(file), {}};
+  if (!file) {
+    throw std::runtime_error("cannot read " + path + ": " + std::generic_category().message(errno));
+  }
+  return contents;
+}
+
+/// A secret without the line end that editors and `echo` leave.
+std::string ReadSecret(const std::string& path) {
+  std::string secret = ReadFile(path);
+  while (secret.ends_with('\n') || secret.ends_with('\r')) {
+    secret.pop_back();
+  }
+  return secret;
+}
+
+std::string FromEnvironment(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? std::string() : value;
+}
+
+/// Read at each connect. A file wins over the environment, which wins over the URL.
+metrics::redis::Credentials RedisCredentials(const ServeOptions& options) {
+  metrics::redis::Credentials credentials = options.redis.credentials.value_or(metrics::redis::Credentials());
+  if (const std::string user = FromEnvironment("REDIS_USERNAME"); !user.empty()) {
+    credentials.user = user;
+  }
+  if (const std::string password = FromEnvironment("REDIS_PASSWORD"); !password.empty()) {
+    credentials.password = password;
+  }
+  if (!options.redis_username_file.empty()) {
+    credentials.user = ReadSecret(options.redis_username_file);
+  }
+  if (!options.redis_password_file.empty()) {
+    credentials.password = ReadSecret(options.redis_password_file);
+  }
+  return credentials;
+}
+
+void WriteCa(const std::string& path, const std::string& pem) {
+  if (path == "-") {
+    std::cout << pem << std::flush;
+    return;
+  }
+  std::ofstream file(path, std::ios::binary | std::ios::trunc);
+  file << pem << std::flush;
+  if (!file) {
+    throw std::runtime_error("cannot write --tls-ca-out-file=\"" + path +
+                             "\": " + std::generic_category().message(errno));
+  }
+}
+
+http::TlsMaterial ServingCertificate(const ServeOptions& options) {
+  http::TlsMaterial material;
+  if (options.tls_cert_file.empty()) {
+    constexpr std::chrono::hours kLifetime{24 * 365};
+    auto made = http::MakeSelfSignedCertificate(options.tls_self_signed_hosts, kLifetime);
+    if (!options.tls_ca_out_file.empty()) {
+      WriteCa(options.tls_ca_out_file, made.ca_certificate);
+    }
+    material = {std::move(made.certificate_chain), std::move(made.private_key), {}, "the self-made certificate"};
+    Log(LogLevel::kInfo, "made a serving certificate, since no --tls-cert-file is given");
+  } else {
+    material = {ReadFile(options.tls_cert_file), ReadFile(options.tls_private_key_file), {}, options.tls_cert_file};
+  }
+  if (!options.client_ca_file.empty()) {
+    material.client_ca = ReadFile(options.client_ca_file);
+  }
+  return material;
+}
+
+std::unique_ptr<auth::AccessControl> MakeAccessControl(AuthMode mode) {
+  if (mode == AuthMode::kNone) {
+    return std::make_unique<auth::OpenAccess>();
+  }
+  return std::make_unique<auth::ClientCertificateAccess>();
+}
+
+/// What is not a request is answered like one that went wrong.
+http::Response Rejection(int status, std::string_view message) {
+  const wire::Status body{status, status == 400 ? "BadRequest" : "", std::string(message), std::nullopt};
+  return {status, "application/json", wire::EncodeJson(body, wire::JsonStyle::kCompact), {}};
+}
+
+api::VersionInfo Version() {
+  return {.major = "0",
+          .minor = "1",
+          .git_version = std::string(kVersion),
+          .git_commit = std::string(kGitCommit),
+          .git_tree_state = "",
+          .build_date = "",
+          .language = "C++20",
+          .compiler = std::string(kCompiler),
+          .platform = std::string(kPlatform)};
+}
+
+/// SIGTERM and SIGINT, taken by the main thread alone.
+sigset_t BlockTerminationSignals() {
+  signal(SIGPIPE, SIG_IGN);  // A client that went away is an error of that connection.
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  return signals;
+}
+
+std::optional<std::string> ShutdownProblem(bool shutting_down) {
+  return shutting_down ? std::optional<std::string>("the server is shutting down") : std::nullopt;
+}
+
+std::optional<std::string> RedisProblem(const metrics::redis::ConnectionStatus& status) {
+  return status.up ? std::nullopt : std::optional(status.cause);
+}
+
+void ReportFailure(const http::Request& request, std::string_view cause) {
+  Log(LogLevel::kError, "cannot answer a request", {{"path", request.path}, {"cause", cause}});
+}
+
+/// A closed set: the metrics on offer, "other", and nothing for what is not a metric.
+std::string MetricLabel(const api::RequestInfo& info, const metrics::MetricProvider& provider) {
+  if (!info.is_resource_request) {
+    return "";
+  }
+  const auto names = provider.List();
+  return std::find(names.begin(), names.end(), info.resource) == names.end() ? "other" : info.resource;
+}
+
+std::string HostForUrl(const std::string& address) {
+  return address.find(':') == std::string::npos ? address : "[" + address + "]";
+}
+
+/// The first signal that arrives before `wait` is over or `done` is set; 0 when none does.
+int AwaitSignal(const sigset_t& signals, std::chrono::milliseconds wait, const std::atomic<bool>& done) {
+  const auto end = std::chrono::steady_clock::now() + wait;
+  while (!done && std::chrono::steady_clock::now() < end) {
+    constexpr timespec kPoll{.tv_sec = 0, .tv_nsec = 50'000'000};
+    const int signal = sigtimedwait(&signals, nullptr, &kPoll);
+    if (signal > 0) {
+      return signal;
+    }
+  }
+  return 0;
+}
+
+[[noreturn]] void EndNow(int signal) {
+  Log(LogLevel::kWarning, "second signal: ending now");
+  _exit(128 + signal);
+}
+
+/// Waits for a signal, then takes the server down in order. A second signal ends the process.
+void ShutDownOnSignal(const sigset_t& signals, std::chrono::milliseconds delay, std::atomic<bool>& shutting_down,
+                      http::HttpsServer& server, const std::atomic<bool>& done) {
+  int signal = 0;
+  sigwait(&signals, &signal);
+  shutting_down = true;
+  server.AnnounceShutdown();
+  // Somebody at a terminal does not wait for a cluster to notice.
+  const auto wait = signal == SIGINT ? std::chrono::milliseconds(0) : delay;
+  Log(LogLevel::kInfo, "shutting down", {{"delay_ms", std::to_string(wait.count())}});
+  if (const int second = AwaitSignal(signals, wait, done); second != 0) {
+    EndNow(second);
+  }
+  server.Drain();
+  if (const int second = AwaitSignal(signals, std::chrono::hours(1), done); second != 0) {
+    EndNow(second);
+  }
+}
+
+int Serve(const ServeOptions& options) {
+  const sigset_t signals = BlockTerminationSignals();
+  // One arena for all threads but one would be a few hundred KiB each for buffers that live a request long.
+  mallopt(M_ARENA_MAX, 2);
+  ConfigureLog(options.log_format, options.log_level);
+
+  RedisCredentials(options);  // A file that cannot be read is told at start, not at the first connect.
+  const http::TlsMaterial material = ServingCertificate(options);
+  const auto tls = std::make_shared<const http::TlsContext>(material);
+
+  Telemetry telemetry(kVersion);
+  telemetry.OnCertificate(tls->not_after());
+  RedisEventLog redis_events(telemetry);
+  metrics::QueueMetricProvider provider({.endpoint = options.redis.endpoint,
+                                         .credentials = [&options] { return RedisCredentials(options); },
+                                         .timeout = options.redis_timeout},
+                                        redis_events);
+
+  std::atomic<bool> shutting_down = false;
+  const auto access = MakeAccessControl(options.auth);
+  const api::ApiServer api({
+      .provider = provider,
+      .access = *access,
+      .livez = {{"ping", [] { return std::nullopt; }}},
+      .readyz = {{"ping", [] { return std::nullopt; }},
+                 {"shutdown", [&shutting_down] { return ShutdownProblem(shutting_down); }},
+                 {"redis", [&provider] { return RedisProblem(provider.RedisStatus()); }, false}},
+      .render_metrics = [&telemetry] { return telemetry.Render(); },
+      .version = Version(),
+      .report_failure = &ReportFailure,
+  });
+  const auto handle = [&](const http::Request& request) {
+    const auto begin = std::chrono::steady_clock::now();
+    http::Response response = api.Handle(request);
+    const api::RequestInfo info = api::ParseRequestInfo(request);
+    telemetry.OnRequest(info.verb, MetricLabel(info, provider), response.status,
+                        std::chrono::steady_clock::now() - begin);
+    return response;
+  };
+  http::HttpsServer server(options.listener, tls, handle, Rejection, telemetry);
+  std::cout << "listening on https://" << HostForUrl(options.listener.bind_address) << ":" << server.port()
+            << std::endl;
+
+  std::atomic<bool> done = false;
+  std::jthread serving([&] {
+    server.Serve();
+    done = true;
+  });
+  Log(LogLevel::kInfo, "serving",
+      {{"address", options.listener.bind_address}, {"port", std::to_string(server.port())}});
+  ShutDownOnSignal(signals, options.shutdown_delay, shutting_down, server, done);
+  serving.join();
+  Log(LogLevel::kInfo, "stopped");
+  return EXIT_SUCCESS;
+}
+
+}  // namespace
+}  // namespace server
+
+int main(int argc, char** argv) try {
+  const auto parsed = server::ParseCommandLine(argc, argv);
+  if (const auto* exit = std::get_if<server::Exit>(&parsed)) {
+    (exit->code == EXIT_SUCCESS ? std::cout : std::cerr) << exit->output;
+    return exit->code;
+  }
+  return server::Serve(std::get<server::ServeOptions>(parsed));
+} catch (const std::exception& error) {
+  server::Log(server::LogLevel::kError, "cannot start", {{"cause", error.what()}});
+  return EXIT_FAILURE;
+}

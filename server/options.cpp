@@ -1,0 +1,284 @@
+#include "server/options.h"
+
+#include <array>
+#include <charconv>
+#include <cstdlib>
+
+#include <CLI/CLI.hpp>
+#include <arpa/inet.h>
+
+#include "server/build_info.h"
+#include "server/duration.h"
+
+namespace server {
+namespace {
+
+constexpr const char* kDescription =
+    "Serves the length of Redis queues as external metrics (external.metrics.k8s.io/v1beta1), so that a\n"
+    "HorizontalPodAutoscaler can scale workers on them, to zero and back.";
+
+constexpr const char* kServeFooter =
+    "Environment:\n"
+    "  REDIS_URL        used when --redis-url is not given; may hold credentials, which a flag may not\n"
+    "  REDIS_USERNAME   used when --redis-username-file is not given\n"
+    "  REDIS_PASSWORD   used when --redis-password-file is not given\n"
+    "\n"
+    "Durations are written as Kubernetes writes them: 500ms, 1s, 1m30s.\n"
+    "\n"
+    "Try it without a cluster:\n"
+    "  queue-metrics-server serve --redis-url redis://127.0.0.1:6379 --auth none --bind-address 127.0.0.1 \\\n"
+    "      --tls-ca-out-file ca.crt\n"
+    "  redis-cli rpush evaluation-jobs one two\n"
+    "  curl --cacert ca.crt 'https://localhost:8443/apis/external.metrics.k8s.io/v1beta1/namespaces/default/"
+    "redis_queue_length?labelSelector=queue%3Devaluation-jobs'";
+
+/// As given; every one is checked by us, so that all mistakes can be told at once.
+struct RawOptions {
+  std::string redis_url;
+  std::string redis_username_file;
+  std::string redis_password_file;
+  std::string redis_timeout = "1s";
+  std::string bind_address = "0.0.0.0";
+  std::string secure_port = "8443";
+  std::string tls_cert_file;
+  std::string tls_private_key_file;
+  std::string tls_self_signed_hosts = "localhost,127.0.0.1,::1,queue-metrics-server.queue-metrics.svc";
+  std::string tls_ca_out_file;
+  std::string client_ca_file;
+  std::string auth;
+  std::string max_connections = "512";
+  std::string shutdown_delay_duration = "5s";
+  std::string log_format = "auto";
+  std::string log_level = "info";
+};
+
+void DeclareServe(CLI::App& serve, RawOptions& raw) {
+  const auto option = [&serve](const char* group, const char* name, std::string& value, const char* type,
+                               const char* help) {
+    serve.add_option(name, value, help)->group(group)->type_name(type)->capture_default_str();
+  };
+  option("Redis", "--redis-url", raw.redis_url, "URL",
+         "The Redis that holds the queues: redis://HOST[:PORT][/DB] or unix:///PATH[?db=DB]");
+  option("Redis", "--redis-username-file", raw.redis_username_file, "FILE",
+         "File with the ACL user's name; read again at each connect, so that it can rotate");
+  option("Redis", "--redis-password-file", raw.redis_password_file, "FILE",
+         "File with the password; read again at each connect, so that it can rotate");
+  option("Redis", "--redis-timeout", raw.redis_timeout, "DURATION",
+         "How long a read may take; later, the answer is 503 and the HPA keeps its replicas");
+  option("Serving", "--bind-address", raw.bind_address, "IP", "Address to listen on; :: for IPv6 and IPv4");
+  option("Serving", "--secure-port", raw.secure_port, "PORT", "Port for HTTPS; 0 takes a free one and prints it");
+  option("Serving", "--tls-cert-file", raw.tls_cert_file, "FILE",
+         "PEM certificate, leaf first; must be valid for SERVICE.NAMESPACE.svc");
+  option("Serving", "--tls-private-key-file", raw.tls_private_key_file, "FILE", "PEM key of --tls-cert-file");
+  option("Serving", "--tls-self-signed-hosts", raw.tls_self_signed_hosts, "HOSTS",
+         "Without certificate files one is made at start, valid for these names and addresses");
+  option("Serving", "--tls-ca-out-file", raw.tls_ca_out_file, "FILE",
+         "Where to write the CA of the self-made certificate (- for standard output), for the APIService's caBundle");
+  option("Serving", "--max-connections", raw.max_connections, "COUNT",
+         "Client connections held at once; beyond, the idlest is closed");
+  option("Serving", "--shutdown-delay-duration", raw.shutdown_delay_duration, "DURATION",
+         "After SIGTERM, how long /readyz fails while requests are still served");
+  option("Access", "--client-ca-file", raw.client_ca_file, "FILE",
+         "PEM bundle of CAs; clients need a certificate from one of them, except for /healthz, /livez and /readyz");
+  option("Access", "--auth", raw.auth, "MODE",
+         "client-certificate (the default, needs --client-ca-file), or none: everybody, on a loopback address only");
+  option("Logging", "--log-format", raw.log_format, "FORMAT", "auto (text on a terminal, else JSON), text or json");
+  option("Logging", "--log-level", raw.log_level, "LEVEL", "debug, info, warning or error");
+  serve.footer(kServeFooter);
+}
+
+/// Turns raw text into values and collects what is wrong.
+class Validator {
+ public:
+  std::vector<std::string>& problems() { return problems_; }
+
+  template <typename Number>
+  Number ParseNumber(const char* flag, const std::string& text, Number smallest, Number largest) {
+    Number value{};
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (error != std::errc() || end != text.data() + text.size() || value < smallest || value > largest) {
+      Wrong(flag, text, "must be a whole number from " + std::to_string(smallest) + " to " + std::to_string(largest));
+    }
+    return value;
+  }
+
+  std::chrono::milliseconds ParseMilliseconds(const char* flag, const std::string& text,
+                                              std::chrono::milliseconds smallest, std::chrono::milliseconds largest) {
+    const auto parsed = ParseDuration(text);
+    const auto* duration = std::get_if<std::chrono::nanoseconds>(&parsed);
+    if (duration == nullptr || *duration < smallest || *duration > largest) {
+      Wrong(flag, text,
+            "must be a duration from " + std::to_string(smallest.count()) + "ms to " +
+                std::to_string(largest.count() / 1000) + "s, such as 1s");
+      return smallest;
+    }
+    return std::chrono::duration_cast<std::chrono::milliseconds>(*duration);
+  }
+
+  template <typename Value, std::size_t Count>
+  Value ParseChoice(const char* flag, const std::string& text,
+                    const std::array<std::pair<std::string_view, Value>, Count>& choices) {
+    std::string names;
+    for (const auto& [name, value] : choices) {
+      if (name == text) {
+        return value;
+      }
+      names += (names.empty() ? "" : ", ") + std::string(name);
+    }
+    Wrong(flag, text, "must be one of " + names);
+    return choices.front().second;
+  }
+
+  void Wrong(const char* flag, const std::string& value, const std::string& remedy) {
+    problems_.push_back(std::string(flag) + "=\"" + value + "\": " + remedy);
+  }
+
+ private:
+  std::vector<std::string> problems_;
+};
+
+std::vector<std::string> SplitAtCommas(std::string_view text) {
+  std::vector<std::string> parts;
+  while (!text.empty()) {
+    const std::size_t comma = std::min(text.find(','), text.size());
+    if (comma > 0) {
+      parts.emplace_back(text.substr(0, comma));
+    }
+    text.remove_prefix(std::min(comma + 1, text.size()));
+  }
+  return parts;
+}
+
+bool IsLoopback(const std::string& address) {
+  in_addr v4{};
+  if (inet_pton(AF_INET, address.c_str(), &v4) == 1) {
+    return (ntohl(v4.s_addr) >> 24) == 127;
+  }
+  in6_addr v6{};
+  return inet_pton(AF_INET6, address.c_str(), &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6);
+}
+
+bool IsIpAddress(const std::string& address) {
+  in6_addr buffer{};
+  return inet_pton(AF_INET, address.c_str(), &buffer) == 1 || inet_pton(AF_INET6, address.c_str(), &buffer) == 1;
+}
+
+void ValidateRedis(const RawOptions& raw, ServeOptions& options, Validator& validator) {
+  const char* from_environment = std::getenv("REDIS_URL");
+  const bool flag_given = !raw.redis_url.empty();
+  if (!flag_given && from_environment == nullptr) {
+    validator.problems().emplace_back("--redis-url: is required (or REDIS_URL), such as redis://redis-service:6379");
+    return;
+  }
+  const char* source = flag_given ? "--redis-url" : "REDIS_URL";
+  try {
+    options.redis = metrics::redis::ParseRedisUrl(flag_given ? raw.redis_url.c_str() : from_environment);
+  } catch (const metrics::redis::RedisUrlError& error) {
+    validator.problems().push_back(std::string(source) + ": " + error.what());
+  }
+  if (flag_given && options.redis.credentials) {
+    validator.problems().emplace_back(
+        "--redis-url: must not hold credentials, which every user of the machine could read there; use "
+        "--redis-password-file, REDIS_PASSWORD or REDIS_URL");
+  }
+}
+
+void ValidateServing(const RawOptions& raw, ServeOptions& options, Validator& validator) {
+  options.listener.bind_address = raw.bind_address;
+  if (!IsIpAddress(raw.bind_address)) {
+    validator.Wrong("--bind-address", raw.bind_address, "must be an IPv4 or IPv6 address, such as 0.0.0.0");
+  }
+  options.listener.port = validator.ParseNumber<std::uint16_t>("--secure-port", raw.secure_port, 0, 65535);
+  constexpr std::size_t kFewest = 16;  // The aggregator and the HPA controller alone may hold a dozen.
+  options.listener.max_connections =
+      validator.ParseNumber<std::size_t>("--max-connections", raw.max_connections, kFewest, 65536);
+  options.shutdown_delay = validator.ParseMilliseconds("--shutdown-delay-duration", raw.shutdown_delay_duration,
+                                                       std::chrono::milliseconds(0), std::chrono::minutes(10));
+  options.tls_cert_file = raw.tls_cert_file;
+  options.tls_private_key_file = raw.tls_private_key_file;
+  options.tls_self_signed_hosts = SplitAtCommas(raw.tls_self_signed_hosts);
+  options.tls_ca_out_file = raw.tls_ca_out_file;
+  if (raw.tls_cert_file.empty() != raw.tls_private_key_file.empty()) {
+    validator.problems().emplace_back(raw.tls_cert_file.empty() ? "--tls-private-key-file: needs --tls-cert-file"
+                                                                : "--tls-cert-file: needs --tls-private-key-file");
+  }
+  if (!raw.tls_cert_file.empty() && !raw.tls_ca_out_file.empty()) {
+    validator.problems().emplace_back(
+        "--tls-ca-out-file: is for the self-made certificate, but --tls-cert-file is given");
+  }
+  if (raw.tls_cert_file.empty() && options.tls_self_signed_hosts.empty()) {
+    validator.Wrong("--tls-self-signed-hosts", raw.tls_self_signed_hosts,
+                    "must name at least one host when there is no --tls-cert-file");
+  }
+}
+
+void ValidateAccess(const RawOptions& raw, ServeOptions& options, Validator& validator) {
+  constexpr std::array<std::pair<std::string_view, AuthMode>, 2> kModes{
+      {{"client-certificate", AuthMode::kClientCertificate}, {"none", AuthMode::kNone}}};
+  options.client_ca_file = raw.client_ca_file;
+  if (raw.auth.empty() && raw.client_ca_file.empty()) {
+    validator.problems().emplace_back(
+        "--client-ca-file: is required, so that not everybody can ask (or --auth=none on a loopback address)");
+    return;
+  }
+  options.auth = raw.auth.empty() ? AuthMode::kClientCertificate : validator.ParseChoice("--auth", raw.auth, kModes);
+  if (options.auth == AuthMode::kNone && !IsLoopback(raw.bind_address)) {
+    validator.Wrong("--auth", raw.auth,
+                    "is allowed only with a loopback --bind-address such as 127.0.0.1, not " + raw.bind_address);
+  }
+  if (options.auth == AuthMode::kClientCertificate && raw.client_ca_file.empty()) {
+    validator.Wrong("--auth", raw.auth, "needs --client-ca-file");
+  }
+}
+
+std::vector<std::string> Validate(const RawOptions& raw, ServeOptions& options) {
+  constexpr std::array<std::pair<std::string_view, LogFormat>, 3> kFormats{
+      {{"auto", LogFormat::kAuto}, {"text", LogFormat::kText}, {"json", LogFormat::kJson}}};
+  constexpr std::array<std::pair<std::string_view, LogLevel>, 4> kLevels{{{"debug", LogLevel::kDebug},
+                                                                          {"info", LogLevel::kInfo},
+                                                                          {"warning", LogLevel::kWarning},
+                                                                          {"error", LogLevel::kError}}};
+  Validator validator;
+  ValidateRedis(raw, options, validator);
+  options.redis_username_file = raw.redis_username_file;
+  options.redis_password_file = raw.redis_password_file;
+  options.redis_timeout = validator.ParseMilliseconds("--redis-timeout", raw.redis_timeout,
+                                                      std::chrono::milliseconds(1), std::chrono::seconds(30));
+  ValidateServing(raw, options, validator);
+  ValidateAccess(raw, options, validator);
+  options.log_format = validator.ParseChoice("--log-format", raw.log_format, kFormats);
+  options.log_level = validator.ParseChoice("--log-level", raw.log_level, kLevels);
+  return std::move(validator.problems());
+}
+
+}  // namespace
+
+std::variant<ServeOptions, Exit> ParseCommandLine(int argc, const char* const* argv) {
+  RawOptions raw;
+  CLI::App app(kDescription, "queue-metrics-server");
+  app.set_version_flag("--version", std::string(kVersion));
+  app.require_subcommand(1);
+  CLI::App* serve = app.add_subcommand("serve", "Answer the external metrics API over HTTPS");
+  DeclareServe(*serve, raw);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::CallForHelp&) {
+    return Exit{EXIT_SUCCESS, app.help()};
+  } catch (const CLI::CallForVersion&) {
+    return Exit{EXIT_SUCCESS, std::string(kVersion) + "\n"};
+  } catch (const CLI::ParseError& error) {
+    return Exit{EXIT_FAILURE, std::string(error.what()) + "\nTry queue-metrics-server serve --help.\n"};
+  }
+  ServeOptions options;
+  const auto problems = Validate(raw, options);
+  if (problems.empty()) {
+    return options;
+  }
+  std::string output;
+  for (const std::string& problem : problems) {
+    output += problem + "\n";
+  }
+  return Exit{EXIT_FAILURE, output};
+}
+
+}  // namespace server

@@ -1,0 +1,55 @@
+// A RedisObserver that remembers what it was told.
+#pragma once
+
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "metrics/redis/redis_observer.h"
+
+namespace test {
+
+class RecordingObserver final : public metrics::redis::RedisObserver {
+ public:
+  struct Error {
+    std::string source;
+    metrics::UnavailableKind kind;
+    std::string cause;
+  };
+  struct Change {
+    std::string source;
+    bool up;
+    std::string cause;
+  };
+
+  void OnRoundTrip(std::string_view, std::chrono::nanoseconds duration) override {
+    const std::lock_guard lock(mutex_);
+    round_trips_.push_back(duration);
+  }
+  void OnError(std::string_view source, metrics::UnavailableKind kind, std::string_view cause) override {
+    const std::lock_guard lock(mutex_);
+    errors_.push_back({std::string(source), kind, std::string(cause)});
+  }
+  void OnConnectionChange(std::string_view source, bool up, std::string_view cause) override {
+    const std::lock_guard lock(mutex_);
+    changes_.push_back({std::string(source), up, std::string(cause)});
+  }
+
+  std::vector<std::chrono::nanoseconds> round_trips() const { return Copy(round_trips_); }
+  std::vector<Error> errors() const { return Copy(errors_); }
+  std::vector<Change> changes() const { return Copy(changes_); }
+
+ private:
+  template <typename T>
+  T Copy(const T& events) const {
+    const std::lock_guard lock(mutex_);
+    return events;
+  }
+
+  mutable std::mutex mutex_;
+  std::vector<std::chrono::nanoseconds> round_trips_;
+  std::vector<Error> errors_;
+  std::vector<Change> changes_;
+};
+
+}  // namespace test
