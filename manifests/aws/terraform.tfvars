@@ -1,0 +1,2 @@
+# The only thing to fill in.
+cluster_name = "evaluation"
