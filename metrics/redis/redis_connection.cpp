@@ -115,7 +115,7 @@ void RedisConnection::Send(Batch batch, Clock::time_point deadline, ResultCallba
 
 ConnectionStatus RedisConnection::status() const {
   const std::lock_guard lock(mutex_);
-  if (is_up_) return {.up = true, .cause = {}};
+  if (is_up_) return {.up = true};
   return {.up = false, .cause = failure_ ? failure_->what() : subject_ + " is not connected yet"};
 }
 

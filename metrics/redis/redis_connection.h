@@ -29,7 +29,7 @@ struct RedisOptions {
   RedisEndpoint endpoint;
   /// Asked at each connect, so that rotated credentials are found; on the I/O thread, so it must be quick. What it
   /// throws is told to clients and must hold no secret. Without it there is no AUTH.
-  std::function<Credentials()> credentials;
+  std::function<Credentials()> credentials{};
   /// How long a Redis that works may be silent: while a connection is opened, and while it owes an answer.
   std::chrono::milliseconds timeout{1000};
   /// The label of its telemetry.
@@ -39,7 +39,7 @@ struct RedisOptions {
 struct ConnectionStatus {
   bool up = false;
   /// Why it is not up.
-  std::string cause;
+  std::string cause{};
 
   bool operator==(const ConnectionStatus&) const = default;
 };

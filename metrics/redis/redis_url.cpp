@@ -52,7 +52,7 @@ std::optional<Credentials> TakeCredentials(std::string_view& authority) {
   const std::string_view userinfo = authority.substr(0, at);
   authority.remove_prefix(at + 1);
   const auto colon = userinfo.find(':');
-  Credentials credentials{.user = Decode(userinfo.substr(0, colon), "user"), .password = {}};
+  Credentials credentials{.user = Decode(userinfo.substr(0, colon), "user")};
   if (colon != kNone) credentials.password = Decode(userinfo.substr(colon + 1), "password");
   return credentials;
 }

@@ -14,7 +14,7 @@ struct RedisEndpoint {
   std::string host = "127.0.0.1";
   std::uint16_t port = 6379;
   /// A unix socket's path; empty for TCP.
-  std::string unix_path;
+  std::string unix_path{};
   std::uint32_t database = 0;
 };
 
@@ -23,8 +23,8 @@ std::string ToString(const RedisEndpoint& endpoint);
 
 /// No user: the default user. Neither user nor password: no AUTH at all.
 struct Credentials {
-  std::string user;
-  std::string password;
+  std::string user{};
+  std::string password{};
 };
 
 struct RedisUrl {

@@ -14,9 +14,9 @@ struct Reply {
   /// Of kInteger.
   std::int64_t integer = 0;
   /// Of kString, kStatus and kError; any bytes.
-  std::string text;
+  std::string text{};
   /// Of kArray.
-  std::vector<Reply> elements;
+  std::vector<Reply> elements{};
 };
 
 }  // namespace metrics::redis

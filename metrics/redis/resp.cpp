@@ -51,7 +51,7 @@ struct ReplyReader::Builder {
     if (is_root) builder.elements = 0;
     const auto index = static_cast<std::size_t>(task->idx);
     Reply& reply = is_root ? builder.root : static_cast<Reply*>(task->parent->obj)->elements[index];
-    reply = Reply{.type = type, .integer = 0, .text = {}, .elements = {}};
+    reply = Reply{.type = type};
     return &reply;
   }
 

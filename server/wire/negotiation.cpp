@@ -13,8 +13,9 @@ struct Clause {
   std::string_view as;
   std::string_view group;
   std::string_view version;
+  std::string_view stream;
+  std::string_view server_version;
   bool pretty = false;
-  bool unsupported = false;  // Asks for a stream or a server version that does not exist.
 
   int Specificity() const { return subtype != "*" ? 2 : type != "*" ? 1 : 0; }
 };
@@ -56,9 +57,9 @@ void ApplyParameter(Clause& clause, std::string_view name, std::string_view valu
   } else if (name == "v") {
     clause.version = value;
   } else if (name == "stream") {
-    clause.unsupported |= !value.empty() && value != "watch";
+    clause.stream = value;
   } else if (name == "sv") {
-    clause.unsupported |= !value.empty();
+    clause.server_version = value;
   } else if (name == "pretty") {
     clause.pretty = value == "1";
   }
@@ -67,6 +68,7 @@ void ApplyParameter(Clause& clause, std::string_view name, std::string_view valu
 /// Nothing for a clause that is no media range.
 std::optional<Clause> ParseClause(std::string_view text) {
   Clause clause;
+  text = TrimBlanks(text);
   std::string_view range = TakeUntil(text, ';');
   clause.type = TrimBlanks(TakeUntil(range, '/'));
   clause.subtype = range.empty() && clause.type == "*" ? "*" : TrimBlanks(range);
@@ -87,7 +89,8 @@ std::optional<MediaType> Serve(const Clause& clause, const Offer& offer) {
   const auto form = std::ranges::find_if(offer.forms, [&clause](const Form& offered) {
     return offered.kind == clause.as && offered.group == clause.group && offered.version == clause.version;
   });
-  if (form == offer.forms.end() || clause.unsupported) {
+  const bool plain = clause.server_version.empty() && (clause.stream.empty() || clause.stream == "watch");
+  if (form == offer.forms.end() || !plain) {
     return std::nullopt;
   }
   const bool application = clause.type == "application";

@@ -23,10 +23,10 @@ inline rapidjson::Document ReadGolden(const std::string& name) {
 
 inline std::string Text(const rapidjson::Value& value) { return {value.GetString(), value.GetStringLength()}; }
 
-/// The member's text; empty if there is none.
+/// The member's text; empty if there is none, or null.
 inline std::string Text(const rapidjson::Value& object, const char* member) {
   const auto found = object.FindMember(member);
-  return found == object.MemberEnd() ? "" : Text(found->value);
+  return found == object.MemberEnd() || found->value.IsNull() ? "" : Text(found->value);
 }
 
 /// As the fixtures keep binary bodies.

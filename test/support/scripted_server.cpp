@@ -1,5 +1,6 @@
 #include "test/support/scripted_server.h"
 
+#include <algorithm>
 #include <array>
 #include <stdexcept>
 #include <utility>
@@ -32,8 +33,10 @@ UniqueFd NewSocket(int flags = 0) { return UniqueFd(::socket(AF_INET, SOCK_STREA
 
 std::string Peer::ReadUntil(std::string_view text) {
   std::string read;
-  while (read.find(text) == std::string::npos) {
-    std::array<char, 4096> buffer{};
+  std::size_t searched = 0;
+  while (read.find(text, searched) == std::string::npos) {
+    searched = read.size() - std::min(read.size(), text.size());
+    std::array<char, 65536> buffer;
     const auto size = ::recv(socket_, buffer.data(), buffer.size(), 0);
     if (size <= 0) break;
     read.append(buffer.data(), static_cast<std::size_t>(size));
@@ -41,12 +44,13 @@ std::string Peer::ReadUntil(std::string_view text) {
   return read;
 }
 
-void Peer::Write(std::string_view bytes) {
+bool Peer::Write(std::string_view bytes) {
   while (!bytes.empty()) {
     const auto sent = ::send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
-    if (sent <= 0) return;
+    if (sent <= 0) return false;
     bytes.remove_prefix(static_cast<std::size_t>(sent));
   }
+  return true;
 }
 
 void Peer::WaitForEnd() {

@@ -21,7 +21,8 @@ class Peer {
 
   /// Reads until the bytes contain `text`, and returns all that were read; less if the connection ends before.
   std::string ReadUntil(std::string_view text);
-  void Write(std::string_view bytes);
+  /// False if the connection has ended.
+  bool Write(std::string_view bytes);
   /// Reads and drops everything until the other side closes.
   void WaitForEnd();
 

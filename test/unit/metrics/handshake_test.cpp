@@ -9,10 +9,10 @@ namespace metrics::redis {
 namespace {
 
 Reply Status(std::string text) {
-  return {.type = Reply::Type::kStatus, .integer = 0, .text = std::move(text), .elements = {}};
+  return {.type = Reply::Type::kStatus, .text = std::move(text)};
 }
 Reply Error(std::string text) {
-  return {.type = Reply::Type::kError, .integer = 0, .text = std::move(text), .elements = {}};
+  return {.type = Reply::Type::kError, .text = std::move(text)};
 }
 
 TEST_CASE("the handshake sends no more than is needed", "[redis]") {
@@ -87,7 +87,7 @@ TEST_CASE("a refused handshake says why, and never shows the password", "[redis]
       {2, Error("ERR max number of clients reached"), UnavailableKind::kServer,
        R"(refused the connection: "ERR max number of clients reached")"},
       {2,
-       {.type = Reply::Type::kArray, .integer = 0, .text = {}, .elements = {Status("PING")}},
+       {.type = Reply::Type::kArray, .elements = {Status("PING")}},
        UnavailableKind::kProtocol,
        "does not answer as Redis does"},
   }));

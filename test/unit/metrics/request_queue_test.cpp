@@ -16,7 +16,7 @@ constexpr auto kPatience = 1000ms;
 const RequestQueue::Clock::time_point kStart{1h};
 
 Reply Integer(std::int64_t value) {
-  return {.type = Reply::Type::kInteger, .integer = value, .text = {}, .elements = {}};
+  return {.type = Reply::Type::kInteger, .integer = value};
 }
 
 /// A queue whose requests have names, and which plays the part of the connection: tells what is settled.

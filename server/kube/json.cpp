@@ -1,0 +1,71 @@
+#include "server/kube/json.h"
+
+#include <rapidjson/document.h>
+
+namespace server::kube {
+namespace {
+
+const rapidjson::Value& ValueOf(const std::shared_ptr<const void>& value) {
+  static const rapidjson::Value kAbsent;
+  return value ? *static_cast<const rapidjson::Value*>(value.get()) : kAbsent;
+}
+
+std::string ToString(const rapidjson::Value& value) { return {value.GetString(), value.GetStringLength()}; }
+
+}  // namespace
+
+std::optional<Json> Json::Parse(std::string_view text) {
+  const auto document = std::make_shared<rapidjson::Document>();
+  // Iterative: the depth of a document must not become the depth of the stack.
+  document->Parse<rapidjson::kParseIterativeFlag | rapidjson::kParseValidateEncodingFlag>(text.data(), text.size());
+  if (document->HasParseError()) {
+    return std::nullopt;
+  }
+  return Json(std::shared_ptr<const rapidjson::Value>(document));
+}
+
+Json Json::operator[](std::string_view name) const {
+  const rapidjson::Value& value = ValueOf(value_);
+  if (!value.IsObject()) {
+    return Json(nullptr);
+  }
+  const rapidjson::Value key(rapidjson::StringRef(name.data(), static_cast<rapidjson::SizeType>(name.size())));
+  const auto member = value.FindMember(key);
+  return Json(member == value.MemberEnd() ? nullptr : std::shared_ptr<const void>(value_, &member->value));
+}
+
+bool Json::IsObject() const { return ValueOf(value_).IsObject(); }
+
+bool Json::Bool() const { return ValueOf(value_).IsTrue(); }
+
+std::string Json::String() const {
+  const rapidjson::Value& value = ValueOf(value_);
+  return value.IsString() ? ToString(value) : std::string();
+}
+
+std::optional<std::vector<std::string>> Json::Strings() const {
+  const rapidjson::Value& value = ValueOf(value_);
+  if (!value.IsArray()) {
+    return std::nullopt;
+  }
+  std::vector<std::string> strings;
+  for (const rapidjson::Value& element : value.GetArray()) {
+    if (!element.IsString()) {
+      return std::nullopt;
+    }
+    strings.push_back(ToString(element));
+  }
+  return strings;
+}
+
+std::map<std::string, Json> Json::Members() const {
+  std::map<std::string, Json> members;
+  if (const rapidjson::Value& value = ValueOf(value_); value.IsObject()) {
+    for (const auto& member : value.GetObject()) {
+      members.emplace(ToString(member.name), Json(std::shared_ptr<const void>(value_, &member.value)));
+    }
+  }
+  return members;
+}
+
+}  // namespace server::kube

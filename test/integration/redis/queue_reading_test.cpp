@@ -1,0 +1,187 @@
+// Queues read from a real Redis, from the selector down to the number.
+#include <algorithm>
+#include <chrono>
+#include <string>
+#include <vector>
+
+#include "metrics/label_selector.h"
+#include "metrics/layouts/by_type.h"
+#include "metrics/queue_metric_provider.h"
+#include "metrics/queue_reader.h"
+#include "metrics/redis/redis_connection.h"
+#include "test/integration/redis/redis_test.h"
+#include "test/support/catch.h"
+#include "test/support/redis_server.h"
+
+namespace test {
+namespace {
+
+using metrics::LabelSelector;
+using metrics::MetricSample;
+using metrics::QueueMetricProvider;
+using namespace std::string_literals;
+
+metrics::MetricQuery Query(const std::string& selector) {
+  return {.ns = "jobs",
+          .metric = "redis_queue_length",
+          .selector = LabelSelector::Parse(selector),
+          .deadline = std::chrono::steady_clock::now() + kLong};
+}
+
+/// "emails=3 images=0".
+std::string Show(const std::vector<MetricSample>& samples) {
+  std::string text;
+  for (const MetricSample& sample : samples) {
+    if (!text.empty()) text += ' ';
+    text += sample.labels.at("queue") + "=" + std::to_string(sample.value);
+  }
+  return text;
+}
+
+void Fill(RedisServer& server) {
+  server.Command({"RPUSH", "list", "a", "b", "c"});
+  server.Command({"SADD", "set", "a", "b"});
+  server.Command({"ZADD", "zset", "1", "a", "2", "b", "3", "c", "4", "d"});
+  server.Command({"HSET", "hash", "a", "1"});
+  for (int i = 0; i < 5; ++i) server.Command({"XADD", "stream", "*", "a", "1"});
+  server.Command({"SET", "string", "7"});
+  server.Command({"PFADD", "hyperloglog", "a"});
+}
+
+TEST_CASE("a queue is as long as its key, whatever the type", "[redis]") {
+  RedisServer server;
+  Fill(server);
+  RecordingObserver observer;
+  QueueMetricProvider provider({.endpoint = server.endpoint(), .timeout = kLong}, observer);
+
+  const auto before = std::chrono::system_clock::now();
+  CHECK(Show(provider.Get(Query("queue=list"))) == "list=3");
+  CHECK(Show(provider.Get(Query("queue=set"))) == "set=2");
+  CHECK(Show(provider.Get(Query("queue=zset"))) == "zset=4");
+  CHECK(Show(provider.Get(Query("queue=hash"))) == "hash=1");
+  CHECK(Show(provider.Get(Query("queue=stream"))) == "stream=5");
+  CHECK(Show(provider.Get(Query("queue=nobody-has-used-it"))) == "nobody-has-used-it=0");
+  const auto samples = provider.Get(Query("queue in (stream,list,hash,absent,set,zset)"));
+  CHECK(Show(samples) == "absent=0 hash=1 list=3 set=2 stream=5 zset=4");
+  for (const MetricSample& sample : samples) {
+    CHECK(sample.labels.size() == 1);
+    CHECK(sample.timestamp == samples[0].timestamp);
+    CHECK(sample.timestamp >= before);
+    CHECK(sample.timestamp <= std::chrono::system_clock::now());
+  }
+
+  CHECK(provider.RedisStatus() == metrics::redis::ConnectionStatus{.up = true});
+  CHECK(observer.round_trips().size() == 7);
+  CHECK(observer.errors().empty());
+  REQUIRE(observer.changes().size() == 1);
+  CHECK(observer.changes()[0].up);
+  CHECK(observer.changes()[0].source == "default");
+}
+
+TEST_CASE("a key that is no queue is an error, and spoils the answer it is part of but no other", "[redis]") {
+  RedisServer server;
+  Fill(server);
+  RecordingObserver observer;
+  QueueMetricProvider provider({.endpoint = server.endpoint(), .timeout = kLong}, observer);
+
+  const auto selector = GENERATE(values<std::string>({"queue=string", "queue in (list,set,string)"}));
+  const auto error = ErrorOf([&] { provider.Get(Query(selector)); });
+  CHECK(error.kind() == UnavailableKind::kWrongType);
+  CHECK(error.what() == "Redis at 127.0.0.1:" + std::to_string(server.port()) +
+                            R"(: the key "string" holds a string, not a list, set, sorted set, hash or stream)");
+  CHECK(ErrorOf([&] { provider.Get(Query("queue=hyperloglog")); }).kind() == UnavailableKind::kWrongType);
+  CHECK(Show(provider.Get(Query("queue=list"))) == "list=3");
+
+  REQUIRE(observer.errors().size() == 2);
+  CHECK(observer.errors()[0].kind == UnavailableKind::kWrongType);
+  CHECK(observer.errors()[0].cause == error.what());
+}
+
+TEST_CASE("a queue may have any name", "[redis]") {
+  RedisServer server;
+  Client client({.endpoint = server.endpoint(), .timeout = kLong});
+  metrics::QueueReader reader(client.connection, client.observer);
+  const metrics::layouts::ByType by_type;
+
+  std::string all_bytes;
+  for (int i = 0; i < 256; ++i) all_bytes += static_cast<char>(i);
+  std::vector<metrics::Queue> queues;
+  for (const auto& name : {"a b"s, "\r\nQUIT\r\n"s, "\0"s, "{celery}:\x06\x16\x33"s, "größe"s, all_bytes, ""s,
+                           std::string(100'000, 'x')}) {
+    for (std::size_t i = 0; i <= queues.size(); ++i) server.Command({"RPUSH", name, "job"});
+    queues.push_back({name, &by_type});
+  }
+  const auto readings = reader.Read(queues, std::chrono::steady_clock::now() + kLong);
+  REQUIRE(readings.size() == queues.size());
+  for (std::size_t i = 0; i < queues.size(); ++i) {
+    INFO(i);
+    CHECK(readings[i].counts.waiting == static_cast<std::int64_t>(i) + 1);
+  }
+}
+
+TEST_CASE("a thousand queues are read in one round trip, by many threads at once", "[redis]") {
+  RedisServer server;
+  std::string selector = "queue in (q0";
+  std::string expected;
+  std::vector<std::string> names;
+  for (int i = 0; i < 1000; ++i) names.push_back("q" + std::to_string(i));
+  for (std::size_t i = 0; i < names.size(); i += 7) server.Command({"RPUSH", names[i], "job"});
+  for (const std::string& name : names) selector += "," + name;
+  selector += ")";
+  RecordingObserver observer;
+  QueueMetricProvider provider({.endpoint = server.endpoint(), .timeout = kLong}, observer);
+
+  std::vector<std::int64_t> sums(8);
+  {
+    std::vector<std::jthread> threads;
+    for (auto& sum : sums) {
+      threads.emplace_back([&provider, &selector, &sum] {
+        for (int i = 0; i < 5; ++i) {
+          for (const auto& sample : provider.Get(Query(selector))) sum += sample.value;
+        }
+      });
+    }
+  }
+  for (const std::int64_t sum : sums) CHECK(sum == 5 * 143);
+  CHECK(observer.round_trips().size() == 40);
+}
+
+TEST_CASE("Redis can be reached on a unix socket, by IPv6 and in another database", "[redis]") {
+  RedisServer server;
+  server.Command({"RPUSH", "q", "a"});
+  server.Command({"SELECT", "5"});
+  server.Command({"RPUSH", "q", "a", "b"});
+
+  Client unix_socket({.endpoint = {.unix_path = server.unix_path()}, .timeout = kLong});
+  CHECK(unix_socket.Length("q") == 1);
+  CHECK(unix_socket.connection.subject() == "Redis at " + server.unix_path());
+
+  Client other_database({.endpoint = {.port = server.port(), .database = 5}, .timeout = kLong});
+  CHECK(other_database.Length("q") == 2);
+
+  Client no_database({.endpoint = {.port = server.port(), .database = 16}, .timeout = kLong});
+  const auto error = no_database.ErrorOfLength();
+  CHECK(error.kind() == UnavailableKind::kServer);
+  CHECK_THAT(error.what(), ContainsText(R"(refused SELECT 16: "ERR DB index is out of range")"));
+
+  Client ipv6({.endpoint = {.host = "::1", .port = server.port()}, .timeout = kLong});
+  const auto length = [&] { return ipv6.Length("q"); };
+  if (const auto ipv6_error = ErrorOf(length); ipv6_error.kind() == UnavailableKind::kConnection) {
+    WARN("no IPv6 here: " << ipv6_error.what());
+  } else {
+    CHECK(length() == 1);
+  }
+}
+
+TEST_CASE("an answer to a request whose time is up is not waited for", "[redis]") {
+  RedisServer server;
+  Client client({.endpoint = server.endpoint(), .timeout = kLong});
+  REQUIRE(client.Length("q") == 0);
+  const auto error = ErrorOf([&] { client.Length("q", -1ms); });
+  CHECK(error.kind() == UnavailableKind::kTimeout);
+  CHECK_THAT(error.what(), ContainsText("was not asked"));
+  CHECK(client.observer.round_trips().size() == 1);
+}
+
+}  // namespace
+}  // namespace test

@@ -1,0 +1,74 @@
+// What the tests of the Redis side have in common.
+#pragma once
+
+#include <chrono>
+#include <exception>
+#include <initializer_list>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+#include "metrics/metric_provider.h"
+#include "metrics/redis/event_loop.h"
+#include "metrics/redis/redis_connection.h"
+#include "test/support/recording_observer.h"
+
+namespace test {
+
+using namespace std::chrono_literals;
+using metrics::MetricUnavailableError;
+using metrics::UnavailableKind;
+
+/// For what must happen: nothing waits this long unless it is broken.
+constexpr auto kLong = 30'000ms;
+/// For a silence that must be noticed: the shorter, the faster the test.
+constexpr auto kShort = 200ms;
+
+template <typename Condition>
+bool Eventually(Condition condition) {
+  const auto deadline = std::chrono::steady_clock::now() + kLong;
+  while (!condition()) {
+    if (std::chrono::steady_clock::now() > deadline) return false;
+    std::this_thread::sleep_for(2ms);
+  }
+  return true;
+}
+
+/// The error that `action` ends with; a text that no test expects if there is none.
+template <typename Action>
+MetricUnavailableError ErrorOf(Action action) {
+  try {
+    action();
+  } catch (const MetricUnavailableError& error) {
+    return error;
+  }
+  return {UnavailableKind::kServer, "no error at all"};
+}
+
+/// A connection with the loop it needs.
+class Client {
+ public:
+  explicit Client(metrics::redis::RedisOptions options) : connection(loop, std::move(options), observer) {}
+
+  metrics::redis::Reply Ask(std::initializer_list<std::string_view> words, std::chrono::milliseconds time = kLong) {
+    metrics::redis::Batch batch;
+    batch.Add(words);
+    return connection.Call(std::move(batch), std::chrono::steady_clock::now() + time).at(0);
+  }
+  std::int64_t Length(std::string_view key, std::chrono::milliseconds time = kLong) {
+    return Ask({"LLEN", key}, time).integer;
+  }
+  MetricUnavailableError ErrorOfLength(std::chrono::milliseconds time = kLong) {
+    return ErrorOf([&] { Length("q", time); });
+  }
+
+  bool IsUp() const { return connection.status().up; }
+  std::string Cause() const { return connection.status().cause; }
+
+  RecordingObserver observer;
+  metrics::redis::EventLoop loop;
+  metrics::redis::RedisConnection connection;
+};
+
+}  // namespace test

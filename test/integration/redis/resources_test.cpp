@@ -1,0 +1,98 @@
+// What a connection takes from the operating system, it gives back.
+#include <atomic>
+#include <chrono>
+#include <filesystem>
+#include <iterator>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "metrics/redis/redis_connection.h"
+#include "test/integration/redis/redis_test.h"
+#include "test/support/catch.h"
+#include "test/support/redis_server.h"
+#include "test/support/scripted_server.h"
+
+namespace test {
+namespace {
+
+std::ptrdiff_t Count(const char* folder) {
+  return std::distance(std::filesystem::directory_iterator(folder), std::filesystem::directory_iterator());
+}
+
+std::ptrdiff_t Descriptors() { return Count("/proc/self/fd"); }
+std::ptrdiff_t Threads() { return Count("/proc/self/task"); }
+
+TEST_CASE("connections leave no descriptor and no thread behind, whatever happens to them", "[redis]") {
+  RedisServer server;
+  ScriptedServer broken([](Peer& peer) {
+    peer.AnswerHandshake();
+    peer.ReadUntil("q\r\n");
+    peer.Write("garbage\r\n");
+  });
+  const BlackHole hole;
+  const auto use_all = [&] {
+    Client good({.endpoint = server.endpoint(), .timeout = kLong});
+    Client bad({.endpoint = {.port = broken.port()}, .timeout = kLong});
+    Client unreachable({.endpoint = {.port = hole.port()}, .timeout = 20ms});
+    Client refused({.endpoint = {.port = FreePort()}, .timeout = kLong});
+    Client missing({.endpoint = {.unix_path = "/nowhere"}, .timeout = kLong});
+    good.Length("q");
+    for (Client* client : {&bad, &unreachable, &refused, &missing}) client->ErrorOfLength();
+    // Long enough for each of them to try again.
+    REQUIRE(Eventually([&, before = broken.accepted()] { return broken.accepted() > before; }));
+  };
+  use_all();                                           // What is opened once and kept is open now.
+  REQUIRE(Eventually([] { return Threads() == 2; }));  // This one, and the scripted server's.
+  const auto descriptors = Descriptors();
+  for (int i = 0; i < 10; ++i) use_all();
+  CHECK(Eventually([&] { return Descriptors() <= descriptors; }));
+  CHECK(Eventually([] { return Threads() == 2; }));
+}
+
+TEST_CASE("a connection that is lost again and again holds one socket", "[redis]") {
+  ScriptedServer server([](Peer& peer) { peer.AnswerHandshake(); });
+  Client client({.endpoint = {.port = server.port()}, .timeout = kLong});
+  REQUIRE(Eventually([&] { return server.accepted() > 1; }));
+  const auto descriptors = Descriptors();
+  REQUIRE(Eventually([&, before = server.accepted()] { return server.accepted() > before + 5; }));
+  CHECK(Descriptors() <= descriptors + 2);  // The two ends of a connection, which may have been closed just then.
+}
+
+TEST_CASE("a connection can be destroyed while callers wait, and they get an error", "[redis]") {
+  RedisServer server;
+  for (int round = 0; round < 5; ++round) {
+    metrics::redis::EventLoop loop;
+    RecordingObserver observer;
+    auto connection = std::make_unique<metrics::redis::RedisConnection>(
+        loop, metrics::redis::RedisOptions{.endpoint = server.endpoint(), .timeout = kLong}, observer);
+    REQUIRE(Eventually([&] { return connection->status().up; }));
+    server.Freeze();
+    constexpr int kCallers = 8;
+    std::atomic<int> answered = 0;
+    for (int i = 0; i < kCallers; ++i) {
+      metrics::redis::Batch batch;
+      batch.Add({"LLEN", "q"});
+      connection->Send(std::move(batch), std::chrono::steady_clock::now() + kLong, [&](metrics::redis::Result result) {
+        const auto* error = std::get_if<MetricUnavailableError>(&result);
+        if (error != nullptr && error->kind() == UnavailableKind::kConnection) ++answered;
+      });
+    }
+    std::string text;
+    std::jthread blocked([&, &asked = *connection] {
+      metrics::redis::Batch batch;
+      batch.Add({"LLEN", "q"});
+      text = ErrorOf([&] { asked.Call(std::move(batch), std::chrono::steady_clock::now() + kLong); }).what();
+    });
+    std::this_thread::sleep_for(20ms);
+    connection.reset();
+    blocked.join();
+    CHECK(answered == kCallers);
+    CHECK_THAT(text, ContainsText("the server shuts down"));
+    server.Thaw();
+  }
+}
+
+}  // namespace
+}  // namespace test

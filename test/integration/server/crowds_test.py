@@ -1,0 +1,106 @@
+"""More clients than there is room for: who is let go, and who is not."""
+
+import resource
+
+import pytest
+
+from eventually import eventually
+from https_client import client_context, connect, render_request
+from server_process import MIB, READ, SANITIZED
+
+OPEN_CONNECTIONS = "queue_metrics_open_connections"
+SHED = "queue_metrics_connections_shed_total"
+
+
+@pytest.fixture(autouse=True)
+def many_descriptors():
+    """For this process, which holds the other ends."""
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (limits[1], limits[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+
+
+def close_all(connections):
+    for connection in connections:
+        connection.close()
+
+
+def test_visitors_make_room_for_each_other(start_server):
+    server = start_server(max_connections=64)
+    with server.unharmed():
+        with server.connect() as honest:
+            assert honest.request(READ).status == 200
+            visitors = [connect(server.address) for _ in range(3000)]
+            assert honest.request(READ).status == 200  # It has asked something once, they have not.
+            telemetry = server.telemetry()
+            assert telemetry[OPEN_CONNECTIONS] <= 64
+            assert telemetry[SHED] >= 3000 - 64
+            close_all(visitors)
+    assert SANITIZED or server.peak_resident() < 32 * MIB
+
+
+def test_clients_with_a_handshake_make_room_as_well(start_server):
+    server = start_server(max_connections=64)
+    with server.unharmed():
+        with server.connect() as honest:
+            assert honest.request(READ).status == 200
+            visitors = [server.connect() for _ in range(300)]
+            assert honest.request(READ).status == 200
+            assert server.telemetry()[OPEN_CONNECTIONS] <= 64
+            close_all(visitors)
+
+
+def test_the_front_proxy_keeps_its_place(start_server, authority):
+    """Clients with a certificate are the last to go, even while everybody else asks for something, too."""
+    server = start_server(auth=None, client_ca_file=authority.file, max_connections=64)
+    context = client_context(server.ca_file, authority.issue_client())
+    proxy = [server.connect(context) for _ in range(5)]
+    for connection in proxy:
+        assert connection.request(READ).status == 200
+    strangers = []
+    for _ in range(500):
+        strangers.append(server.connect())
+        assert strangers[-1].request("/healthz").status == 200
+        strangers.append(connect(server.address))
+    for connection in proxy:
+        assert connection.request(READ).status == 200
+    assert server.request("/metrics", context=context).status == 200  # And it can come again.
+    close_all(proxy + strangers)
+
+
+def test_requests_in_flight_are_not_cut_off(redis, start_server):
+    server = start_server(max_connections=64, redis_timeout="30s")
+    with server.connect() as busy:
+        redis.freeze()
+        busy.send(render_request(READ))
+        assert server.request("/healthz").status == 200  # By now the server has that request.
+        visitors = [connect(server.address) for _ in range(500)]
+        eventually(lambda: server.telemetry()[SHED] >= 400)
+        redis.thaw()
+        assert busy.read_response().status == 200
+    close_all(visitors)
+
+
+def test_a_server_without_descriptors_goes_on(redis, start_server):
+    server = start_server(descriptor_limit=64)
+    with server.unharmed():
+        with server.connect() as honest:
+            assert honest.request(READ).status == 200
+            visitors = [connect(server.address) for _ in range(200)]
+            assert honest.request(READ).status == 200
+            for _ in range(5):
+                assert server.request(READ).status == 200  # New clients are let in, too.
+            redis.kill()
+            assert honest.request(READ).status == 503
+            redis.start()
+            eventually(lambda: honest.request(READ).status == 200)  # Redis gets its descriptor back.
+            close_all(visitors)
+
+
+def test_connections_come_and_go_without_a_trace(server):
+    for _ in range(50):
+        server.request(READ)
+    with server.unharmed(growth=2 * MIB):
+        for _ in range(500):
+            server.request(READ)

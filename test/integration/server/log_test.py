@@ -1,0 +1,92 @@
+"""What the server tells its operators."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import time
+from datetime import datetime, timezone
+
+from eventually import eventually
+from server_process import READ, command, environment
+
+FAILED_READ = "cannot read queue length"
+
+
+def lines(server):
+    return [json.loads(line) for line in server.log.splitlines()]
+
+
+def test_lines_are_json_when_nobody_watches(redis, server):
+    server.request(READ)
+    redis.kill()
+    server.request(READ)
+    server.signal(signal.SIGTERM)
+    assert server.wait() == 0
+    for line in lines(server):
+        assert {"ts", "level", "msg"} <= set(line), line
+        written = datetime.strptime(line["ts"], "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=timezone.utc)
+        assert abs(datetime.now(timezone.utc) - written).total_seconds() < 120
+    said = {line["msg"]: line for line in lines(server)}
+    assert {"serving", "redis connection is up", "redis connection is down", FAILED_READ, "shutting down",
+            "stopped"} <= set(said)
+    assert said["serving"]["port"] == str(server.address[1])
+    assert said[FAILED_READ]["kind"] == "connection" and str(redis.url.removeprefix("unix://")) in said[FAILED_READ]["cause"]
+
+
+def test_lines_are_text_on_a_terminal(redis, tmp_path):
+    ours, theirs = os.openpty()
+    flags = {"redis_url": redis.url, "auth": "none", "bind_address": "127.0.0.1", "secure_port": 0,
+             "tls_ca_out_file": tmp_path / "ca.crt"}
+    with subprocess.Popen(command(flags), stdout=subprocess.PIPE, stderr=theirs, env=environment()) as process:
+        assert process.stdout.readline().startswith(b"listening on https://127.0.0.1:")
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=60) == 0
+    written = os.read(ours, 65536).decode().splitlines()
+    os.close(theirs)
+    os.close(ours)
+    assert written
+    for line in written:
+        assert re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z (debug|info|warning|error) ", line), line
+
+
+def test_the_level_is_kept(redis, start_server):
+    server = start_server(log_level="error")
+    redis.kill()
+    server.request(READ)
+    assert server.log == ""
+
+
+def test_failed_reads_are_one_line_a_second_and_none_is_forgotten(redis, server):
+    server.request(READ)
+    redis.kill()
+    begin = time.monotonic()
+    with server.connect() as connection:
+        for _ in range(200):
+            assert connection.request(READ).status == 503
+        took = time.monotonic() - begin
+        assert 1 <= len([line for line in lines(server) if line["msg"] == FAILED_READ]) <= took + 2
+        time.sleep(1.1)
+        assert connection.request(READ).status == 503
+    failed = [line for line in lines(server) if line["msg"] == FAILED_READ]
+    assert len(failed) + sum(int(line["suppressed"]) for line in failed) == 201
+
+
+def test_a_connection_that_stays_down_is_told_once(redis, server):
+    server.request(READ)
+    redis.kill()
+    eventually(lambda: any(line["msg"] == "redis connection is down" for line in lines(server)))
+    time.sleep(2)  # Several attempts to connect.
+    assert len([line for line in lines(server) if line["msg"] == "redis connection is down"]) <= 2  # Lost, then refused.
+
+
+def test_no_client_can_write_lines(server):
+    before = len(server.log.splitlines())
+    for target in (READ + "%0A%7B%22msg%22%3A%22forged%22%7D", "/%0a%7b%22msg%22%3a%22forged%22%7d"):
+        server.request(target, headers={"User-Agent": '{"msg":"forged"}'})
+    with server.connect() as connection:
+        connection.send(b'GET /\n{"msg":"forged"}\n HTTP/1.1\r\n\r\n')
+        connection.read_responses()
+    assert "forged" not in [line["msg"] for line in lines(server)]
+    assert len(server.log.splitlines()) == before

@@ -1,0 +1,235 @@
+"""What an HPA is told when Redis cannot be asked: never a number, always the cause, and only while it lasts."""
+
+import socket
+import threading
+
+import pytest
+
+from eventually import eventually
+from server_process import READ, VALUES
+
+DISCOVERY = "/apis/external.metrics.k8s.io/v1beta1"
+
+
+def assert_unavailable(response, *causes):
+    status = response.status_object()
+    assert (status["code"], status["reason"]) == (503, "ServiceUnavailable")
+    assert any(cause in status["message"] for cause in causes), status["message"]
+    assert "\n" not in status["message"]
+    assert response.header("Retry-After") is None  # It would park a worker of the HPA controller.
+
+
+def assert_the_rest_answers(server):
+    for target in (DISCOVERY, "/apis", "/openapi/v2", "/healthz", "/livez", "/readyz", "/metrics", "/version"):
+        assert server.request(target).status == 200, target
+
+
+def recovers(server, value="1"):
+    """The next reads give the value by themselves."""
+    response = eventually(lambda: (lambda r: r if r.status == 200 else None)(server.request(READ)))
+    assert response.json()["items"][0]["value"] == value
+
+
+def test_a_dead_redis(redis, server):
+    redis.kill()
+    for _ in range(5):
+        assert_unavailable(server.request(READ), "Connection refused", "closed the connection", "Connection reset")
+    eventually(lambda: "Connection refused" in server.request(READ).text)
+    assert_the_rest_answers(server)
+    redis.start()
+    redis.run("rpush", "jobs", "x")
+    recovers(server)
+
+
+def test_a_redis_that_was_never_there(redis, start_server):
+    redis.kill()
+    server = start_server()
+    assert_unavailable(server.request(READ), "Connection refused")
+    assert_the_rest_answers(server)
+    redis.start()
+    redis.run("rpush", "jobs", "x")
+    recovers(server)
+
+
+def test_a_frozen_redis(redis, server):
+    redis.run("rpush", "jobs", "x")
+    assert server.value() == "1"
+    redis.freeze()
+    for _ in range(3):
+        assert_unavailable(server.request(READ), "no answer within 1000 ms", "did not answer within 1000 ms")
+    assert_the_rest_answers(server)
+    redis.thaw()
+    recovers(server)
+
+
+def test_a_redis_that_was_frozen_at_the_start(redis, start_server):
+    redis.freeze()
+    server = start_server(redis_timeout="200ms")
+    assert_unavailable(server.request(READ), "no answer within 200 ms", "within 200 ms")
+    assert_the_rest_answers(server)
+    redis.thaw()
+    recovers(server, "0")
+
+
+def test_a_crowd_that_reads_from_a_frozen_redis_leaves_the_rest_alone(redis, server):
+    """The aggregator gives its probe 5 s; more readers than the server has threads must not cost it that."""
+    redis.freeze()
+    crowd = [server.connect() for _ in range(100)]
+    begin = threading.Barrier(len(crowd) + 1)
+    outcomes = []
+
+    def read(connection):
+        begin.wait()
+        outcomes.append(connection.request(READ).status)
+
+    threads = [threading.Thread(target=read, args=(connection,)) for connection in crowd]
+    for thread in threads:
+        thread.start()
+    with server.connect() as probe:
+        probe.socket.settimeout(5)
+        begin.wait()
+        for target in (DISCOVERY, "/readyz", "/livez"):
+            assert probe.request(target).status == 200
+    for thread in threads:
+        thread.join()
+    assert outcomes == [503] * len(crowd)
+    redis.thaw()
+    recovers(server, "0")
+    for connection in crowd:
+        connection.close()
+
+
+def test_a_wrong_password(redis, start_server):
+    redis.run("config", "set", "requirepass", "right")
+    server = start_server(additions={"REDIS_PASSWORD": "wrong"})
+    assert_unavailable(server.request(READ), "refused the credentials (WRONGPASS)")
+    assert_the_rest_answers(server)
+
+
+def test_a_missing_password(redis, start_server):
+    redis.run("config", "set", "requirepass", "right")
+    assert_unavailable(start_server().request(READ), "requires credentials (NOAUTH)")
+
+
+def test_a_password_that_is_rotated_in_its_file_is_found(redis, start_server, tmp_path):
+    redis.run("config", "set", "requirepass", "right")
+    file = tmp_path / "password"
+    file.write_text("wrong\n")
+    server = start_server(redis_password_file=file)
+    assert_unavailable(server.request(READ), "WRONGPASS")
+    file.write_text("right\n")
+    recovers(server, "0")
+
+
+def test_a_key_that_is_no_queue(redis, server):
+    redis.run("set", "jobs", "text")
+    assert_unavailable(server.request(READ), 'the key "jobs" holds a string, not a list, set, sorted set, hash or stream')
+    assert_the_rest_answers(server)
+    redis.run("del", "jobs")
+    redis.run("rpush", "jobs", "x")
+    recovers(server)
+
+
+def test_one_unreadable_queue_makes_no_partial_sum(redis, server):
+    redis.run("rpush", "a", "x")
+    redis.run("set", "b", "text")
+    assert_unavailable(server.request(VALUES + "?labelSelector=queue+in+(a,b)"), '"b"')
+    assert server.value("a") == "1"
+
+
+def test_a_user_without_permission(redis, start_server):
+    redis.run("acl", "setuser", "reader", "on", ">secret", "~*", "+ping", "+type")
+    server = start_server(additions={"REDIS_USERNAME": "reader", "REDIS_PASSWORD": "secret"})
+    assert_unavailable(server.request(READ), "NOPERM")
+
+
+def test_a_restarted_redis_costs_nobody_a_wrong_number(redis, server):
+    """Under constant reads: the value or an error, never a 0 that was not there."""
+    for name in range(5):
+        redis.run("rpush", "jobs", str(name))
+    stop = threading.Event()
+    seen = []
+
+    def read():
+        with server.connect() as connection:
+            while not stop.is_set():
+                response = connection.request(READ)
+                seen.append(response.json()["items"][0]["value"] if response.status == 200 else response.status)
+
+    threads = [threading.Thread(target=read) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    redis.run("save")
+    redis.kill()
+    eventually(lambda: 503 in seen)
+    redis.start()
+    before = len(seen)
+    eventually(lambda: "5" in seen[before:])
+    stop.set()
+    for thread in threads:
+        thread.join()
+    assert set(seen) == {"5", 503}
+
+
+class Pretender:
+    """Accepts connections on a unix socket as Redis does, and says the same to everybody."""
+
+    def __init__(self, path, answer):
+        self._answer = answer
+        self._listener = socket.socket(socket.AF_UNIX)
+        self._listener.bind(str(path))
+        self._listener.listen()
+        self._connections = []
+        self._thread = threading.Thread(target=self._serve)
+        self._thread.start()
+
+    def close(self):
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._thread.join()
+        self._listener.close()
+        for connection in self._connections:
+            connection.close()
+
+    def _serve(self):
+        try:
+            while True:
+                connection, _ = self._listener.accept()
+                connection.recv(65536)
+                connection.sendall(self._answer)
+                if self._answer:
+                    connection.close()
+                else:
+                    self._connections.append(connection)
+        except OSError:
+            pass  # It was closed, here or there.
+
+
+@pytest.mark.parametrize("answer, causes", [
+    (b"", ["no answer within"]),
+    (b"HTTP/1.1 400 Bad Request\r\n\r\n", ["answered"]),
+    (b"-LOADING Redis is loading the dataset in memory\r\n", ["LOADING", "closed the connection"]),
+    (b"-ERR max number of clients reached\r\n", ["max number of clients"]),
+    (b"+PONG", ["closed the connection during the handshake"]),
+    (b"*2147483647\r\n", ["answered", "closed the connection"]),
+], ids=["silence", "HTTP", "loading", "full", "half a reply", "huge array"])
+def test_something_that_is_no_working_redis(start_server, tmp_path, answer, causes):
+    pretender = Pretender(tmp_path / "pretender.sock", answer)
+    try:
+        server = start_server(redis_url=f"unix://{tmp_path}/pretender.sock", redis_timeout="300ms")
+        for _ in range(5):
+            assert_unavailable(server.request(READ), *causes)
+        assert_the_rest_answers(server)
+    finally:
+        pretender.close()
+
+
+def test_a_hundred_lost_connections_leak_nothing(redis, server):
+    server.request(READ)
+    before = server.resources()
+    for _ in range(20):
+        for client in redis.run("client", "list", "type", "normal").splitlines():
+            if "cmd=client" not in client:
+                redis.run("client", "kill", "id", client.split()[0].removeprefix("id="))
+        recovers(server, "0")
+    eventually(lambda: server.resources().descriptors <= before.descriptors)
+    eventually(lambda: server.resources().threads <= before.threads)
