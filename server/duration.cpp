@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cmath>
+#include <cstdlib>
 #include <limits>
 #include <utility>
 
@@ -58,7 +59,7 @@ std::variant<std::chrono::nanoseconds, std::string> ParseDuration(std::string_vi
       return "time: unknown unit \"" + std::string(unit) + "\" in duration \"" + std::string(text) + "\"";
     }
     rest.remove_prefix(unit_end);
-    total += std::stod(number) * factor;
+    total += std::strtod(number.c_str(), nullptr) * factor;  // Too long for a double: infinity.
     if (total >= static_cast<double>(std::numeric_limits<std::int64_t>::max())) {
       return Invalid(text);
     }

@@ -20,6 +20,7 @@
 #include "server/build_info.h"
 #include "server/http/https_server.h"
 #include "server/http/self_signed_certificate.h"
+#include "server/http/tls_reloader.h"
 #include "server/log.h"
 #include "server/options.h"
 #include "server/redis_event_log.h"
@@ -85,18 +86,26 @@ void WriteCa(const std::string& path, const std::string& pem) {
   }
 }
 
-http::TlsMaterial ServingCertificate(const ServeOptions& options) {
-  http::TlsMaterial material;
-  if (options.tls_cert_file.empty()) {
-    constexpr std::chrono::hours kLifetime{24 * 365};
-    auto made = http::MakeSelfSignedCertificate(options.tls_self_signed_hosts, kLifetime);
-    if (!options.tls_ca_out_file.empty()) {
-      WriteCa(options.tls_ca_out_file, made.ca_certificate);
-    }
-    material = {std::move(made.certificate_chain), std::move(made.private_key), {}, "the self-made certificate"};
-    Log(LogLevel::kInfo, "made a serving certificate, since no --tls-cert-file is given");
-  } else {
-    material = {ReadFile(options.tls_cert_file), ReadFile(options.tls_private_key_file), {}, options.tls_cert_file};
+/// For when no certificate is given.
+http::TlsMaterial MakeServingCertificate(const ServeOptions& options) {
+  constexpr std::chrono::hours kLifetime{24 * 365};
+  auto made = http::MakeSelfSignedCertificate(options.tls_self_signed_hosts, kLifetime);
+  if (!options.tls_ca_out_file.empty()) {
+    WriteCa(options.tls_ca_out_file, made.ca_certificate);
+  }
+  Log(LogLevel::kInfo, "made a serving certificate, since no --tls-cert-file is given");
+  return {.certificate_chain = std::move(made.certificate_chain),
+          .private_key = std::move(made.private_key),
+          .client_ca = {},
+          .source = "the self-made certificate"};
+}
+
+/// `material` with what comes from files as the files are now.
+http::TlsMaterial WithFiles(const ServeOptions& options, http::TlsMaterial material) {
+  if (!options.tls_cert_file.empty()) {
+    material.certificate_chain = ReadFile(options.tls_cert_file);
+    material.private_key = ReadFile(options.tls_private_key_file);
+    material.source = options.tls_cert_file;
   }
   if (!options.client_ca_file.empty()) {
     material.client_ca = ReadFile(options.client_ca_file);
@@ -209,7 +218,8 @@ int Serve(const ServeOptions& options) {
   ConfigureLog(options.log_format, options.log_level);
 
   RedisCredentials(options);  // A file that cannot be read is told at start, not at the first connect.
-  const http::TlsMaterial material = ServingCertificate(options);
+  const http::TlsMaterial material =
+      WithFiles(options, options.tls_cert_file.empty() ? MakeServingCertificate(options) : http::TlsMaterial{});
   const auto tls = std::make_shared<const http::TlsContext>(material);
 
   Telemetry telemetry(kVersion);
@@ -221,6 +231,7 @@ int Serve(const ServeOptions& options) {
                                         redis_events);
 
   std::atomic<bool> shutting_down = false;
+  std::optional<http::TlsReloader> tls_reloader;
   const auto access = MakeAccessControl(options.auth);
   const api::ApiServer api({
       .provider = provider,
@@ -228,6 +239,7 @@ int Serve(const ServeOptions& options) {
       .livez = {{"ping", [] { return std::nullopt; }}},
       .readyz = {{"ping", [] { return std::nullopt; }},
                  {"shutdown", [&shutting_down] { return ShutdownProblem(shutting_down); }},
+                 {"certificate", [&tls_reloader] { return tls_reloader->Problem(); }, false},
                  {"redis", [&provider] { return RedisProblem(provider.RedisStatus()); }, false}},
       .render_metrics = [&telemetry] { return telemetry.Render(); },
       .version = Version(),
@@ -242,6 +254,22 @@ int Serve(const ServeOptions& options) {
     return response;
   };
   http::HttpsServer server(options.listener, tls, handle, Rejection, telemetry);
+  tls_reloader.emplace(
+      material,
+      http::TlsReloader::Hooks{
+          .load = [&] { return WithFiles(options, material); },
+          .use =
+              [&](const std::shared_ptr<const http::TlsContext>& renewed) {
+                server.UseTls(renewed);
+                telemetry.OnCertificate(renewed->not_after());
+                Log(LogLevel::kInfo, "certificates reloaded");
+              },
+          .report =
+              [&](std::string_view problem) {
+                telemetry.OnCertificateProblem();
+                Log(LogLevel::kError, "cannot use the new certificates, keeping the old ones", {{"cause", problem}});
+              },
+      });
   std::cout << "listening on https://" << HostForUrl(options.listener.bind_address) << ":" << server.port()
             << std::endl;
 
@@ -254,6 +282,7 @@ int Serve(const ServeOptions& options) {
       {{"address", options.listener.bind_address}, {"port", std::to_string(server.port())}});
   ShutDownOnSignal(signals, options.shutdown_delay, shutting_down, server, done);
   serving.join();
+  tls_reloader.reset();  // It calls the server.
   Log(LogLevel::kInfo, "stopped");
   return EXIT_SUCCESS;
 }

@@ -84,6 +84,10 @@ struct Telemetry::Families {
       Make(registry, prometheus::BuildGauge(), "queue_metrics_serving_certificate_expiration_timestamp_seconds",
            "When the serving certificate ends, in seconds since the epoch.")
           .Add({});
+  Counter& certificate_problems =
+      Make(registry, prometheus::BuildCounter(), "queue_metrics_certificate_reload_errors_total",
+           "Changes of the certificate files that could not be taken into use.")
+          .Add({});
   Family<Histogram>& round_trips =
       Make(registry, prometheus::BuildHistogram(), "queue_metrics_redis_round_trip_seconds",
            "Time of one pipelined round trip, by Redis source.");
@@ -113,6 +117,8 @@ Telemetry::~Telemetry() = default;
 void Telemetry::OnCertificate(std::chrono::system_clock::time_point not_after) {
   families_->certificate_end.Set(Seconds(not_after.time_since_epoch()));
 }
+
+void Telemetry::OnCertificateProblem() { families_->certificate_problems.Increment(); }
 
 void Telemetry::OnRequest(std::string_view verb, std::string_view metric, int code, std::chrono::nanoseconds duration) {
   prometheus::Labels labels{{"verb", KnownVerb(verb)}, {"resource", std::string(metric)}};

@@ -65,9 +65,12 @@ data "aws_iam_policy_document" "cluster_autoscaler" {
   }
 
   statement {
-    sid       = "ResizeOwnGroups"
-    actions   = ["autoscaling:SetDesiredCapacity", "autoscaling:TerminateInstanceInAutoScalingGroup"]
-    resources = ["*"]
+    sid     = "ResizeOwnGroups"
+    actions = ["autoscaling:SetDesiredCapacity", "autoscaling:TerminateInstanceInAutoScalingGroup"]
+
+    resources = [
+      "arn:${data.aws_arn.cluster.partition}:autoscaling:${data.aws_arn.cluster.region}:${data.aws_arn.cluster.account}:autoScalingGroup:*",
+    ]
 
     condition {
       test     = "StringEquals"

@@ -59,7 +59,7 @@ module "pool" {
   instance_profile = aws_iam_instance_profile.node.name
 
   cluster = {
-    name                  = data.aws_eks_cluster.this.name
+    name                  = var.cluster_name
     endpoint              = data.aws_eks_cluster.this.endpoint
     certificate_authority = data.aws_eks_cluster.this.certificate_authority[0].data
     service_cidr          = data.aws_eks_cluster.this.kubernetes_network_config[0].service_ipv4_cidr

@@ -7,8 +7,6 @@
 namespace metrics::redis {
 namespace {
 
-using Refusal = Handshake::Refusal;
-
 bool Contains(std::string_view text, std::string_view part) { return text.find(part) != std::string_view::npos; }
 
 /// Said to a connection that is closed before any of its commands is read.
@@ -16,7 +14,7 @@ bool IsFarewell(std::string_view error) {
   return ErrorCode(error) == "DENIED" || error.starts_with("ERR max number of clients");
 }
 
-Refusal AuthRefusal(std::string_view error) {
+Failure AuthFailure(std::string_view error) {
   const UnavailableKind kind = KindOfError(error);
   if (kind != UnavailableKind::kServer) {
     return {kind, std::string("refused the credentials (").append(ErrorCode(error)).append(")")};
@@ -45,19 +43,19 @@ Handshake::Handshake(const Credentials& credentials, std::uint32_t database) : d
   steps_.push_back(Step::kPing);
 }
 
-std::optional<Refusal> Handshake::Take(const Reply& reply) {
+std::optional<Failure> Handshake::Take(const Reply& reply) {
   const Step step = steps_.at(next_++);
   if (reply.type == Reply::Type::kStatus) return std::nullopt;
   // A connect to a free local port can meet itself, and then reads its own commands: arrays.
-  if (reply.type != Reply::Type::kError) return Refusal{UnavailableKind::kProtocol, "does not answer as Redis does"};
+  if (reply.type != Reply::Type::kError) return Failure{UnavailableKind::kProtocol, "does not answer as Redis does"};
   const std::string_view error = reply.text;
-  if (IsFarewell(error)) return Refusal{KindOfError(error), "refused the connection: " + QuoteError(error)};
-  if (ErrorCode(error) == "NOAUTH") return Refusal{UnavailableKind::kAuth, "requires credentials (NOAUTH)"};
+  if (IsFarewell(error)) return Failure{KindOfError(error), "refused the connection: " + QuoteError(error)};
+  if (ErrorCode(error) == "NOAUTH") return Failure{UnavailableKind::kAuth, "requires credentials (NOAUTH)"};
   switch (step) {
     case Step::kAuth:
-      return AuthRefusal(error);
+      return AuthFailure(error);
     case Step::kSelect:
-      return Refusal{KindOfError(error), "refused SELECT " + std::to_string(database_) + ": " + QuoteError(error)};
+      return Failure{KindOfError(error), "refused SELECT " + std::to_string(database_) + ": " + QuoteError(error)};
     case Step::kPing:
       break;  // NOPERM, LOADING, MASTERDOWN, …: Redis is alive, and reads have
               // their own answers.

@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "metrics/metric_provider.h"
 #include "metrics/redis/redis_url.h"
+#include "metrics/redis/reply.h"
 #include "metrics/redis/resp.h"
 
 namespace metrics::redis {
@@ -18,17 +18,11 @@ class Handshake {
  public:
   Handshake(const Credentials& credentials, std::uint32_t database);
 
-  /// Why the connection cannot be used. `what` completes "Redis at HOST:PORT " and never quotes the answer to AUTH,
-  /// which may repeat the password.
-  struct Refusal {
-    UnavailableKind kind;
-    std::string what;
-  };
-
   const std::string& bytes() const { return batch_.bytes(); }
 
-  /// Takes the next reply; only until done().
-  std::optional<Refusal> Take(const Reply& reply);
+  /// Takes the next reply; only until done(). Returns why the connection cannot be used: the text completes
+  /// "Redis at HOST:PORT ", and never quotes the answer to AUTH, which may repeat the password.
+  std::optional<Failure> Take(const Reply& reply);
 
   /// All is answered, and nothing was refused.
   bool done() const { return next_ == steps_.size(); }

@@ -90,17 +90,19 @@ std::vector<Reply> RedisConnection::Call(Batch batch, Clock::time_point deadline
   });
   std::unique_lock lock(answer.mutex);
   answer.is_there.wait(lock, [&] { return answer.result.has_value(); });
-  if (const auto* error = std::get_if<MetricUnavailableError>(&*answer.result)) throw *error;
+  if (const auto* failure = std::get_if<Failure>(&*answer.result)) {
+    throw MetricUnavailableError(failure->kind, failure->text);
+  }
   return std::get<std::vector<Reply>>(*std::move(answer.result));
 }
 
 void RedisConnection::Send(Batch batch, Clock::time_point deadline, ResultCallback callback) {
   const auto now = Clock::now();
   if (deadline <= now)
-    return callback(Error(UnavailableKind::kTimeout, "was not asked: the time for an answer was up"));
+    return callback(FailureOf(UnavailableKind::kTimeout, "was not asked: the time for an answer was up"));
   std::unique_lock lock(mutex_);
   if (!is_up_ && !may_wait_) {
-    const MetricUnavailableError failure = *failure_;
+    const Failure failure = *failure_;
     lock.unlock();
     return callback(failure);
   }
@@ -116,7 +118,7 @@ void RedisConnection::Send(Batch batch, Clock::time_point deadline, ResultCallba
 ConnectionStatus RedisConnection::status() const {
   const std::lock_guard lock(mutex_);
   if (is_up_) return {.up = true};
-  return {.up = false, .cause = failure_ ? failure_->what() : subject_ + " is not connected yet"};
+  return {.up = false, .cause = failure_ ? failure_->text : subject_ + " is not connected yet"};
 }
 
 void RedisConnection::StartAttempt() {
@@ -221,7 +223,7 @@ void RedisConnection::TakeReplies() {
     if (!reader_->Next(reply)) return;
     if (const auto refusal = handshake_->Take(reply)) {
       CloseSocket();
-      FailAttempt(refusal->kind, refusal->what);
+      FailAttempt(refusal->kind, refusal->text);
       return;
     }
     if (handshake_->done()) ComeUp();
@@ -253,7 +255,7 @@ void RedisConnection::Lose(UnavailableKind kind, const std::string& what) {
   {
     const std::lock_guard lock(mutex_);
     is_up_ = false;
-    failure_ = Error(kind, what);
+    failure_ = FailureOf(kind, what);
     may_wait_ = lasted && kind != UnavailableKind::kTimeout;
     requests_.Lose(*failure_, settled_);
   }
@@ -273,7 +275,7 @@ void RedisConnection::FailAttempt(UnavailableKind kind, const std::string& what)
 
 void RedisConnection::FailWaiting(UnavailableKind kind, const std::string& what) {
   const std::lock_guard lock(mutex_);
-  failure_ = Error(kind, what);
+  failure_ = FailureOf(kind, what);
   may_wait_ = false;
   requests_.FailWaiting(*failure_, settled_);
 }
@@ -365,7 +367,7 @@ void RedisConnection::Shutdown() {
     const std::lock_guard lock(mutex_);
     is_up_ = false;
     may_wait_ = false;
-    failure_ = Error(UnavailableKind::kConnection, "is not asked any more: the server shuts down");
+    failure_ = FailureOf(UnavailableKind::kConnection, "is not asked any more: the server shuts down");
     requests_.FailAll(*failure_, settled_);
   }
   if (socket_) CloseSocket();
@@ -397,7 +399,7 @@ void RedisConnection::WakeAt(Clock::time_point when) {
   timer_->Set(when);
 }
 
-MetricUnavailableError RedisConnection::Error(UnavailableKind kind, const std::string& what) const {
+Failure RedisConnection::FailureOf(UnavailableKind kind, const std::string& what) const {
   return {kind, subject_ + " " + what};
 }
 

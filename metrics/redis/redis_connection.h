@@ -114,7 +114,7 @@ class RedisConnection {
   void Flush();
   void WakeAt(Clock::time_point when);
 
-  MetricUnavailableError Error(UnavailableKind kind, const std::string& what) const;
+  Failure FailureOf(UnavailableKind kind, const std::string& what) const;
 
   // Constant after construction.
   EventLoop& loop_;
@@ -147,7 +147,7 @@ class RedisConnection {
                      // read it without mutex_.
   std::string unwritten_;
   RequestQueue requests_;
-  std::optional<MetricUnavailableError> failure_;  // The last one, since the connection was up.
+  std::optional<Failure> failure_;  // The last one, since the connection was up.
   bool may_wait_ = true;
   Clock::time_point wake_at_ = Clock::time_point::max();
 };

@@ -1,9 +1,11 @@
-// What Redis answered to one command, as a plain value.
+// What Redis answered to one command, or why it did not, as plain values.
 #pragma once
 
 #include <cstdint>
 #include <string>
 #include <vector>
+
+#include "metrics/metric_provider.h"
 
 namespace metrics::redis {
 
@@ -17,6 +19,13 @@ struct Reply {
   std::string text{};
   /// Of kArray.
   std::vector<Reply> elements{};
+};
+
+/// Why there is no reply. Not an exception, because the strings of those are shared between threads.
+struct Failure {
+  UnavailableKind kind;
+  /// A sentence for the client, without a secret.
+  std::string text;
 };
 
 }  // namespace metrics::redis

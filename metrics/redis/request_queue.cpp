@@ -44,16 +44,16 @@ void RequestQueue::Expire(Clock::time_point now, std::vector<Settled>& settled) 
     if (!request.callback || request.deadline > now) return;
     const auto allowed = std::chrono::round<std::chrono::milliseconds>(request.deadline - request.started);
     const std::string text = subject_ + what + " within " + std::to_string(allowed.count()) + " ms";
-    Settle(request, MetricUnavailableError(UnavailableKind::kTimeout, text), settled);
+    Settle(request, Failure{UnavailableKind::kTimeout, text}, settled);
   };
   for (Entry& entry : in_flight_) expire(entry, " did not answer");
   for (Entry& entry : waiting_) expire(entry, " could not be connected");
   std::erase_if(waiting_, [](const Entry& entry) { return !entry.request.callback; });
 }
 
-void RequestQueue::Lose(const MetricUnavailableError& why, std::vector<Settled>& settled) {
+void RequestQueue::Lose(const Failure& why, std::vector<Settled>& settled) {
   for (Entry& entry : in_flight_) {
-    const bool is_cause = why.kind() == UnavailableKind::kProtocol && &entry == &in_flight_.front();
+    const bool is_cause = why.kind == UnavailableKind::kProtocol && &entry == &in_flight_.front();
     if (entry.is_repeated || is_cause) {
       Settle(entry.request, why, settled);
     } else if (entry.request.callback) {
@@ -63,12 +63,12 @@ void RequestQueue::Lose(const MetricUnavailableError& why, std::vector<Settled>&
   in_flight_.clear();
 }
 
-void RequestQueue::FailWaiting(const MetricUnavailableError& why, std::vector<Settled>& settled) {
+void RequestQueue::FailWaiting(const Failure& why, std::vector<Settled>& settled) {
   for (Entry& entry : waiting_) Settle(entry.request, why, settled);
   waiting_.clear();
 }
 
-void RequestQueue::FailAll(const MetricUnavailableError& why, std::vector<Settled>& settled) {
+void RequestQueue::FailAll(const Failure& why, std::vector<Settled>& settled) {
   FailWaiting(why, settled);
   for (Entry& entry : in_flight_) Settle(entry.request, why, settled);
   in_flight_.clear();

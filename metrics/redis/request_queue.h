@@ -8,14 +8,13 @@
 #include <variant>
 #include <vector>
 
-#include "metrics/metric_provider.h"
 #include "metrics/redis/reply.h"
 #include "metrics/redis/resp.h"
 
 namespace metrics::redis {
 
 /// One reply for each command of a batch, or why there are none.
-using Result = std::variant<std::vector<Reply>, MetricUnavailableError>;
+using Result = std::variant<std::vector<Reply>, Failure>;
 using ResultCallback = std::function<void(Result)>;
 
 /// Requests that wait for a connection, and requests in flight on it. Not for several threads at once. It never calls
@@ -57,10 +56,10 @@ class RequestQueue {
 
   /// The connection was lost: what is in flight waits for the next one, but only once in its life. If what Redis sent
   /// was unreadable, it was the answer to the oldest request, which would only cause it again.
-  void Lose(const MetricUnavailableError& why, std::vector<Settled>& settled);
+  void Lose(const Failure& why, std::vector<Settled>& settled);
 
-  void FailWaiting(const MetricUnavailableError& why, std::vector<Settled>& settled);
-  void FailAll(const MetricUnavailableError& why, std::vector<Settled>& settled);
+  void FailWaiting(const Failure& why, std::vector<Settled>& settled);
+  void FailAll(const Failure& why, std::vector<Settled>& settled);
 
   /// Redis owes an answer and has been silent for too long.
   bool IsStalled(Clock::time_point now) const;

@@ -94,6 +94,9 @@ http::Response Denied(const http::Request& request, const auth::Denial& denial) 
   if (denial.code == 401) {
     return EncodeError(request, wire::Unauthorized());
   }
+  if (denial.code == 500) {  // Nobody could tell whether the request may go on; kube-apiserver says so in plain text.
+    return {500, "text/plain; charset=utf-8", denial.message + "\n", {{"X-Content-Type-Options", "nosniff"}}};
+  }
   RequestInfo info = ParseRequestInfo(request);
   return EncodeError(request, wire::Forbidden(denial.message, {.name = std::move(info.name),
                                                                .group = std::move(info.group),

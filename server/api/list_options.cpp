@@ -7,8 +7,6 @@
 #include <utility>
 #include <vector>
 
-#include <strings.h>
-
 #include "metrics/go_quote.h"
 #include "server/api/api_error.h"
 #include "server/api/field_selector.h"

@@ -8,7 +8,7 @@
 
 namespace server::auth {
 
-/// Why a request is not answered: 401 or 403 with the text for the client.
+/// Why a request is not answered: 401, 403, or 500 when nobody could tell; with the text for the client.
 struct Denial {
   int code;
   std::string message;

@@ -33,6 +33,21 @@ using UniqueStack = std::unique_ptr<STACK_OF(X509), FreeStack>;
 using UniqueVerification = std::unique_ptr<X509_STORE_CTX, OpensslDeleter<X509_STORE_CTX_free>>;
 using UniqueObject = std::unique_ptr<ASN1_OBJECT, OpensslDeleter<ASN1_OBJECT_free>>;
 
+UniqueStack NewStack() {
+  UniqueStack stack(sk_X509_new_null());
+  if (!stack) {
+    throw OpensslError("out of memory");
+  }
+  return stack;
+}
+
+void Push(STACK_OF(X509) * stack, UniqueCertificate certificate) {
+  if (sk_X509_push(stack, certificate.get()) == 0) {
+    throw OpensslError("out of memory");
+  }
+  static_cast<void>(certificate.release());  // The stack's now.
+}
+
 std::uint64_t NextId() {
   static std::atomic<std::uint64_t> last = 0;
   return ++last;
@@ -85,15 +100,39 @@ std::optional<CertificateOwner> OwnerOf(const X509* certificate, const std::stri
                           .sha256 = Sha256(der)};
 }
 
+/// Until when the chain stands that leads `now` from the first certificate of `presented` to `anchor`; nothing if there
+/// is none, or one of its certificates is not for clients.
+std::optional<Time> ChainEnd(STACK_OF(X509) * presented, STACK_OF(X509) * anchor, Time now) {
+  const UniqueVerification verification(X509_STORE_CTX_new());
+  X509_STORE_CTX* context = verification.get();
+  if (X509_STORE_CTX_init(context, nullptr, sk_X509_value(presented, 0), presented) != 1) {
+    throw OpensslError("cannot verify a certificate");
+  }
+  X509_STORE_CTX_set0_trusted_stack(context, anchor);
+  X509_VERIFY_PARAM* terms = X509_STORE_CTX_get0_param(context);
+  X509_VERIFY_PARAM_set_time(terms, std::chrono::system_clock::to_time_t(now));
+  X509_VERIFY_PARAM_set_auth_level(terms, kAuthLevel);
+  X509_VERIFY_PARAM_set_flags(terms, X509_V_FLAG_PARTIAL_CHAIN);  // An intermediate CA can be an anchor, too.
+  if (X509_verify_cert(context) != 1) {
+    return std::nullopt;
+  }
+  Time end = Time::max();
+  const STACK_OF(X509)* chain = X509_STORE_CTX_get0_chain(context);
+  for (int i = 0; i < sk_X509_num(chain); ++i) {
+    if (!IsForClients(sk_X509_value(chain, i))) {
+      return std::nullopt;
+    }
+    end = std::min(end, NotAfter(sk_X509_value(chain, i)));
+  }
+  return end;
+}
+
 }  // namespace
 
-CertificateVerifier::CertificateVerifier(const std::string& pem_bundle, const std::string& what)
-    : id_(NextId()), store_(X509_STORE_new(), &X509_STORE_free) {
-  const auto certificates = ReadCertificates(pem_bundle, what);
-  for (const UniqueCertificate& certificate : certificates) {
-    if (!store_ || X509_STORE_add_cert(store_.get(), certificate.get()) != 1) {
-      throw OpensslError(what + " cannot be used");
-    }
+CertificateVerifier::CertificateVerifier(const std::string& pem_bundle, const std::string& what) : id_(NextId()) {
+  for (UniqueCertificate& certificate : ReadCertificates(pem_bundle, what)) {
+    const std::shared_ptr<stack_st_X509>& anchor = anchors_.emplace_back(NewStack());
+    Push(anchor.get(), std::move(certificate));
   }
 }
 
@@ -124,37 +163,21 @@ std::shared_ptr<const CertificateOwner> CertificateVerifier::Verify(const Presen
 
 CertificateVerdict CertificateVerifier::Judge(const PresentedCertificates& presented, Time now) const {
   const CertificateVerdict refusal{nullptr, now, now + kRefusalLifetime};
-  const UniqueStack chain(sk_X509_new_null());
+  const UniqueStack chain = NewStack();
   for (const std::string& der : presented.der()) {
     UniqueCertificate certificate = FromDer(der);
-    if (!certificate || sk_X509_push(chain.get(), certificate.get()) == 0) {
+    if (!certificate) {
       return refusal;
     }
-    static_cast<void>(certificate.release());  // The stack's now.
+    Push(chain.get(), std::move(certificate));
   }
-  X509* leaf = sk_X509_value(chain.get(), 0);
-  const UniqueVerification verification(X509_STORE_CTX_new());
-  if (leaf == nullptr || X509_STORE_CTX_init(verification.get(), store_.get(), leaf, chain.get()) != 1) {
-    return refusal;
-  }
-  X509_VERIFY_PARAM* terms = X509_STORE_CTX_get0_param(verification.get());
-  X509_VERIFY_PARAM_set_time(terms, std::chrono::system_clock::to_time_t(now));
-  X509_VERIFY_PARAM_set_auth_level(terms, kAuthLevel);
-  X509_VERIFY_PARAM_set_flags(terms, X509_V_FLAG_PARTIAL_CHAIN);  // An intermediate CA in the pool is an anchor, too.
-  if (X509_verify_cert(verification.get()) != 1) {
-    return refusal;
-  }
-  Time until = Time::max();
-  const STACK_OF(X509)* verified = X509_STORE_CTX_get0_chain(verification.get());
-  for (int i = 0; i < sk_X509_num(verified); ++i) {
-    X509* link = sk_X509_value(verified, i);
-    if (!IsForClients(link)) {
-      return refusal;
+  for (const auto& anchor : anchors_) {
+    if (const auto until = ChainEnd(chain.get(), anchor.get(), now)) {
+      const auto owner = OwnerOf(sk_X509_value(chain.get(), 0), presented.der().front());
+      return owner ? CertificateVerdict{std::make_shared<const CertificateOwner>(*owner), now, *until} : refusal;
     }
-    until = std::min(until, NotAfter(link));
   }
-  const auto owner = OwnerOf(leaf, presented.der().front());
-  return owner ? CertificateVerdict{std::make_shared<const CertificateOwner>(*owner), now, until} : refusal;
+  return refusal;
 }
 
 }  // namespace server::http

@@ -10,7 +10,7 @@
 
 #include "server/http/presented_certificates.h"
 
-struct x509_store_st;
+struct stack_st_X509;
 
 namespace server::http {
 
@@ -40,7 +40,9 @@ class CertificateVerifier {
   CertificateVerdict Judge(const PresentedCertificates& presented, Time now) const;
 
   const std::uint64_t id_;  // No other verifier of this process has it, not even at the same address later.
-  std::shared_ptr<x509_store_st> store_;
+  /// Each alone in its stack: OpenSSL tries but one of the CAs that have the same name, and a CA keeps its name when it
+  /// gets a new key.
+  std::vector<std::shared_ptr<stack_st_X509>> anchors_;
 };
 
 }  // namespace server::http

@@ -12,9 +12,14 @@
 namespace server::http {
 namespace {
 
-/// The request on its way through cpp-httplib. The library's handlers are given its own Request only, which lacks what
-/// was left out of the reduced head; the whole one is found through the thread that serves it.
-thread_local const RequestHead* current_head = nullptr;
+/// A request and its answer on their way through cpp-httplib. The library's handlers are given its own Request only,
+/// which lacks what was left out of the reduced head; so they find both through the thread that serves it.
+struct Exchange {
+  const RequestHead& head;
+  Response answer;
+};
+
+thread_local Exchange* current_exchange = nullptr;
 
 class MemoryStream final : public httplib::Stream {
  public:
@@ -78,9 +83,9 @@ std::string ReducedHead(const RequestHead& head) {
 
 class HttpEngine::Server final : public httplib::Server {
  public:
-  explicit Server(http::Handler handler) : handler_(std::move(handler)) {
-    set_pre_routing_handler([this](const httplib::Request&, httplib::Response& response) {
-      Answer(*current_head, response);
+  Server() {
+    set_pre_routing_handler([](const httplib::Request&, httplib::Response& response) {
+      FillIn(*current_exchange, response);
       return HandlerResponse::Handled;
     });
     // Connections are the listener's; these only shape the Keep-Alive header, which must not promise too little.
@@ -101,8 +106,8 @@ class HttpEngine::Server final : public httplib::Server {
  private:
   static constexpr time_t kKeepAliveSeconds = 90;
 
-  void Answer(const RequestHead& head, httplib::Response& response) const {
-    Response answer = handler_(head.request);
+  static void FillIn(Exchange& exchange, httplib::Response& response) {
+    Response& answer = exchange.answer;
     response.status = answer.status;
     response.set_header("Date", HttpDate());
     for (const auto& [name, value] : answer.headers) {
@@ -113,23 +118,22 @@ class HttpEngine::Server final : public httplib::Server {
     }
     if (answer.body.size() >= kGzipThreshold) {
       response.set_header("Vary", "Accept-Encoding");
-      if (AcceptsGzip(head.request.Header("Accept-Encoding").value_or(""))) {
+      if (AcceptsGzip(exchange.head.request.Header("Accept-Encoding").value_or(""))) {
         answer.body = Gzip(answer.body);
         response.set_header("Content-Encoding", "gzip");
       }
     }
     response.body = std::move(answer.body);
   }
-
-  const http::Handler handler_;
 };
 
-HttpEngine::HttpEngine(Handler handler) : server_(std::make_unique<Server>(std::move(handler))) {}
+HttpEngine::HttpEngine() : server_(std::make_unique<Server>()) {}
 
 HttpEngine::~HttpEngine() = default;
 
-std::string HttpEngine::Respond(const RequestHead& head, bool& close) {
-  current_head = &head;
+std::string HttpEngine::Render(const RequestHead& head, Response answer, bool& close) {
+  Exchange exchange{head, std::move(answer)};
+  current_exchange = &exchange;
   close = close || head.close;
   bool connection_closed = false;
   const std::string reduced = ReducedHead(head);

@@ -1,5 +1,5 @@
-// cpp-httplib, driven in memory: it gets one complete, already checked request and gives back the bytes of one
-// response. It never sees a socket, so nothing a client does can make it wait.
+// cpp-httplib, driven in memory: it gets one complete, already checked request with its answer, and gives back the
+// bytes of one response. It never sees a socket, so nothing a client does can make it wait.
 #pragma once
 
 #include <memory>
@@ -13,14 +13,14 @@ namespace server::http {
 /// Safe to call from several threads at once.
 class HttpEngine {
  public:
-  explicit HttpEngine(Handler handler);
+  HttpEngine();
   HttpEngine(const HttpEngine&) = delete;
   HttpEngine& operator=(const HttpEngine&) = delete;
   ~HttpEngine();
 
-  /// The response to `head`, compressed if the client accepts it and it is worth it.
+  /// `answer` as the response to `head`, compressed if the client accepts it and it is worth it.
   /// `close` says whether the connection is to end after this answer; it is set when the client or HTTP asks for that.
-  std::string Respond(const RequestHead& head, bool& close);
+  std::string Render(const RequestHead& head, Response answer, bool& close);
 
  private:
   class Server;

@@ -19,6 +19,7 @@
 #include <netinet/tcp.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -77,6 +78,15 @@ UniqueFd Listen(const std::string& host, std::uint16_t port) {
   return listener;
 }
 
+/// What this process may open, less what it needs itself: for its backend, its files, and the next client, which is
+/// accepted before another one has to go.
+std::size_t DescriptorsForConnections() {
+  constexpr rlim_t kOwn = 40;
+  rlimit limit{};
+  getrlimit(RLIMIT_NOFILE, &limit);
+  return std::max(limit.rlim_cur, kOwn + 1) - kOwn;
+}
+
 /// One client. Owned and touched by the reactor thread alone.
 struct Connection {
   enum class State : std::uint8_t {
@@ -128,13 +138,14 @@ class HttpsServer::Reactor {
   Reactor(ListenerOptions options, std::shared_ptr<const TlsContext> tls, Handler handler, RejectionHandler rejection,
           ListenerObserver& observer)
       : options_(std::move(options)),
-        tls_(std::move(tls)),
         rejection_(std::move(rejection)),
         observer_(observer),
-        engine_(std::move(handler)),
+        handler_(std::move(handler)),
+        max_connections_(std::min(options_.max_connections, DescriptorsForConnections())),
         listener_(Listen(options_.bind_address, options_.port)),
         epoll_(epoll_create1(EPOLL_CLOEXEC)),
-        wake_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
+        wake_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)),
+        tls_(std::move(tls)) {
     if (epoll_.get() < 0 || wake_.get() < 0) {
       throw std::system_error(errno, std::generic_category(), "cannot start the listener");
     }
@@ -169,6 +180,11 @@ class HttpsServer::Reactor {
     }
     connections_.clear();
     observer_.OnOpenConnections(0);
+  }
+
+  void UseTls(std::shared_ptr<const TlsContext> tls) {
+    const std::lock_guard lock(tls_mutex_);
+    tls_ = std::move(tls);
   }
 
   void AnnounceShutdown() { closing_ = true; }
@@ -250,11 +266,16 @@ class HttpsServer::Reactor {
         }
         return;
       }
-      if (connections_.size() >= options_.max_connections) {
+      if (connections_.size() >= max_connections_) {
         ShedOne();
       }
       Add(std::move(fd), ToString(address));
     }
+  }
+
+  std::shared_ptr<const TlsContext> CurrentTls() {
+    const std::lock_guard lock(tls_mutex_);
+    return tls_;
   }
 
   void Add(UniqueFd fd, std::string address) {
@@ -262,7 +283,7 @@ class HttpsServer::Reactor {
     setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
     Connection connection;
     try {
-      connection.session.reset(tls_->NewSession(fd.get()));
+      connection.session.reset(CurrentTls()->NewSession(fd.get()));
     } catch (const std::exception&) {
       return;  // Out of memory: this client can come again.
     }
@@ -283,27 +304,36 @@ class HttpsServer::Reactor {
     accepting_paused_ = true;
   }
 
-  /// Who has shown the least: visitors that never sent a whole request go first, clients with a verified certificate
-  /// (the front proxy) last; among equals, the one that has waited longest. Requests in flight are never cut off.
+  /// Clients with a verified certificate (the front proxy) go last. Of the others, newcomers that never sent a whole
+  /// request and clients that were answered before have a right to half of the room each, so that neither can keep the
+  /// other out. Among equals, the one that has waited longest goes. Requests in flight are never cut off.
   void ShedOne() {
-    const auto rank = [](const Connection& c) {
-      const bool vouched_for = c.client || (c.presented && c.presented->vouched_for());
-      return vouched_for ? 2 : c.answered ? 1 : 0;
-    };
-    auto victim = connections_.end();
+    enum Rank : std::uint8_t { kNewcomer, kAnswered, kVouchedFor };
+    std::array<ConnectionMap::iterator, 3> longest_waiting;
+    longest_waiting.fill(connections_.end());
+    std::size_t newcomers = 0;
     for (auto it = connections_.begin(); it != connections_.end(); ++it) {
-      const Connection& candidate = it->second;
-      if (candidate.state == Connection::State::kProcessing) {
+      const Connection& c = it->second;
+      if (c.state == Connection::State::kProcessing) {
         continue;
       }
-      if (victim == connections_.end() ||
-          std::pair(rank(candidate), candidate.since) < std::pair(rank(victim->second), victim->second.since)) {
-        victim = it;
+      const bool vouched_for = c.client || (c.presented && c.presented->vouched_for());
+      const Rank rank = vouched_for ? kVouchedFor : c.answered ? kAnswered : kNewcomer;
+      newcomers += rank == kNewcomer ? 1 : 0;
+      auto& longest = longest_waiting.at(rank);
+      if (longest == connections_.end() || c.since < longest->second.since) {
+        longest = it;
       }
     }
-    if (victim != connections_.end()) {
-      observer_.OnShed();
-      Close(victim);
+    if (newcomers <= max_connections_ / 2) {
+      std::swap(longest_waiting[kNewcomer], longest_waiting[kAnswered]);
+    }
+    for (const auto victim : longest_waiting) {
+      if (victim != connections_.end()) {
+        observer_.OnShed();
+        Close(victim);
+        return;
+      }
     }
   }
 
@@ -519,8 +549,9 @@ class HttpsServer::Reactor {
     head.request.remote_address = std::move(job.address);
     head.request.client_certificate = std::move(job.client);
     head.request.presented_certificates = std::move(job.presented);
-    bool close = closing_;
-    std::string bytes = engine_.Respond(head, close);
+    Response response = handler_(head.request);
+    bool close = closing_;  // Asked for only now: the answer may have been long in coming.
+    std::string bytes = engine_.Render(head, std::move(response), close);
     return {job.connection, std::move(bytes), close, 0};
   }
 
@@ -588,9 +619,10 @@ class HttpsServer::Reactor {
 
   // Constant after construction.
   const ListenerOptions options_;
-  const std::shared_ptr<const TlsContext> tls_;
   const RejectionHandler rejection_;
   ListenerObserver& observer_;
+  const Handler handler_;
+  const std::size_t max_connections_;
   HttpEngine engine_;
 
   // The reactor thread's own.
@@ -608,6 +640,9 @@ class HttpsServer::Reactor {
   // Set from any thread.
   std::atomic<bool> closing_ = false;
   std::atomic<bool> drain_requested_ = false;
+
+  std::mutex tls_mutex_;
+  std::shared_ptr<const TlsContext> tls_;  // Guarded by tls_mutex_.
 
   std::mutex jobs_mutex_;
   std::condition_variable_any jobs_available_;
@@ -629,6 +664,8 @@ HttpsServer::~HttpsServer() = default;
 std::uint16_t HttpsServer::port() const { return reactor_->port(); }
 
 void HttpsServer::Serve() { reactor_->Serve(); }
+
+void HttpsServer::UseTls(std::shared_ptr<const TlsContext> tls) { reactor_->UseTls(std::move(tls)); }
 
 void HttpsServer::AnnounceShutdown() { reactor_->AnnounceShutdown(); }
 

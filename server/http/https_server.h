@@ -29,7 +29,7 @@ struct ListenerOptions {
   std::chrono::milliseconds idle_timeout{120'000};     // Longer than the 90 s for which Go keeps idle connections.
   std::chrono::milliseconds response_timeout{30'000};
   std::chrono::milliseconds drain_timeout{30'000};  // For requests in flight once Drain() is called.
-  std::size_t max_connections = 512;                // At up to 80 KiB each.
+  std::size_t max_connections = 512;  // At up to 80 KiB each. Fewer if there are fewer descriptors (ulimit -n).
   HeadLimits head_limits;
   unsigned workers = 16;  // More than an HPA controller (5) and the availability probes (5) can occupy at once.
 };
@@ -67,6 +67,9 @@ class HttpsServer {
 
   /// Serves on the calling thread until Drain() has done its work. Call once.
   void Serve();
+
+  /// Handshakes that begin from now on use `tls`; open connections live on as they are. Any thread.
+  void UseTls(std::shared_ptr<const TlsContext> tls);
 
   /// From now on each answer ends its connection, so that clients move on while this server still serves. Any thread.
   void AnnounceShutdown();

@@ -119,7 +119,9 @@ ssl_st* TlsContext::NewSession(int fd) const {
 
 std::optional<ClientCertificate> TlsContext::VerifiedClient(ssl_st* session) {
   const X509* certificate = SSL_get0_peer_certificate(session);
-  if (certificate == nullptr || SSL_get_verify_result(session) != X509_V_OK) {
+  // A resumed session brings the verdict of the first one, which time may have overtaken.
+  if (certificate == nullptr || SSL_get_verify_result(session) != X509_V_OK ||
+      X509_cmp_current_time(X509_get0_notAfter(certificate)) <= 0) {
     return std::nullopt;
   }
   const X509_NAME* subject = X509_get_subject_name(certificate);

@@ -23,6 +23,8 @@ struct TlsMaterial {
   /// Clients are asked for a certificate even without `client_ca`, for somebody else to judge. Any will do: no CA is
   /// named as acceptable, so that a client never keeps back the one that would be.
   bool ask_for_client_certificate = false;
+
+  bool operator==(const TlsMaterial&) const = default;
 };
 
 /// TLS 1.2 and 1.3 with forward-secret AEAD suites only, no renegotiation, no compression. Immutable, shareable between

@@ -80,7 +80,8 @@ def until(seconds, attempt):
 
 def server_command(binary, redis_url, port, ca_file):
     return [binary, "serve", "--redis-url", redis_url, "--auth", "none", "--bind-address", "127.0.0.1",
-            "--secure-port", str(port), "--tls-ca-out-file", ca_file, "--shutdown-delay-duration", "0s"]
+            "--secure-port", str(port), "--tls-ca-out-file", ca_file, "--shutdown-delay-duration", "0s",
+            "--log-level", "error"]
 
 
 def listening_port(server):

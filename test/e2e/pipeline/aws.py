@@ -63,17 +63,18 @@ class Aws:
                 },
             )["LaunchTemplate"]
             for group in pool.groups.values():
-                self.create_group(group, template, subnets if group.get("vpc_zone_identifier") else [])
+                self.create_group(group, template, subnets)
 
     def create_group(self, group: dict, template: dict, subnets: list[str]) -> None:
         policy = group["mixed_instances_policy"][0]
         distribution = policy["instances_distribution"][0]
-        beside = {"LaunchTemplate": {"LaunchTemplateId": template["LaunchTemplateId"]}} if "launch_template" in group else {}
+        optional = {"VPCZoneIdentifier": ",".join(subnets)} if "vpc_zone_identifier" in group else {}
+        if "launch_template" in group:
+            optional["LaunchTemplate"] = {"LaunchTemplateId": template["LaunchTemplateId"]}
         self.autoscaling.create_auto_scaling_group(
             AutoScalingGroupName=group["name"],
             MinSize=group["min_size"],
             MaxSize=group["max_size"],
-            VPCZoneIdentifier=",".join(subnets),
             MixedInstancesPolicy={
                 "InstancesDistribution": {
                     "OnDemandBaseCapacity": distribution["on_demand_base_capacity"],
@@ -90,7 +91,7 @@ class Aws:
                  "ResourceId": group["name"], "ResourceType": "auto-scaling-group"}
                 for tag in group["tag"]
             ],
-            **beside,
+            **optional,
         )
         if group["suspended_processes"]:
             self.autoscaling.suspend_processes(AutoScalingGroupName=group["name"], ScalingProcesses=group["suspended_processes"])

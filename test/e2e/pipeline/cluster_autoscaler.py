@@ -5,6 +5,7 @@ It takes its flags from our Deployment in the cluster and everything else from t
 - the node of an empty group is its first instance type, raw, overridden by node-template tags; labels and taints come from tags alone;
 - a group whose node has been Ready for a while is judged by that real node instead, for good;
 - an instance that has not joined, or has not shown the GPU its label promises, counts as the node it will be;
+- a machine that has not joined in time is given up, and its group is not asked again for a while;
 - the expander chooses by the priority ConfigMap, then by least waste;
 - a node goes when nothing but DaemonSet pods has been on it for the group's unneeded time, and the group's last growth is long enough ago.
 """
@@ -94,8 +95,9 @@ class ClusterAutoscaler(threading.Thread):
         self._real: dict[str, Node] = {}
         self._unneeded: dict[str, float] = {}
         self._ready: dict[str, float] = {}
+        self._awaited: dict[str, float] = {}
         self._grown: dict[str, float] = {}
-        self._undelivered: dict[str, float] = {}  # Group -> when it may be asked again.
+        self._backed_off: dict[str, float] = {}  # Group -> when it may be asked again.
         self._stopping = threading.Event()
         self.growth: list[tuple[float, str, int, int]] = []  # When, which group, from, to.
         self.removals: list[tuple[float, str, str]] = []  # When, which group, which node.
@@ -123,6 +125,7 @@ class ClusterAutoscaler(threading.Thread):
         pods = [pod for pod in self._api.list("/api/v1/pods") if pod["status"].get("phase") not in ("Succeeded", "Failed")]
         daemon_sets = self._api.list("/apis/apps/v1/daemonsets")
         self._learn(groups, nodes)
+        self._give_up(groups, nodes)
         self._grow(groups, nodes, pods, daemon_sets)
         self._shrink(groups, nodes, pods)
 
@@ -136,6 +139,19 @@ class ClusterAutoscaler(threading.Thread):
                     if time.monotonic() >= since + 60 / self._speed and name not in self._real:
                         labels = {key: value for key, value in node["metadata"]["labels"].items() if key != "kubernetes.io/hostname"}
                         self._real[name] = Node(labels, _own_taints(node), _amounts(node["status"]["allocatable"]))
+
+    def _give_up(self, groups: dict, nodes: dict) -> None:
+        patience = seconds(self._flags["max-node-provision-time"]) / self._speed
+        for name, group in groups.items():
+            for instance in list(group["Instances"]):
+                since = self._awaited.setdefault(instance["InstanceId"], time.monotonic())
+                if not _is_ready(nodes.get(instance["InstanceId"])) and time.monotonic() >= since + patience:
+                    self._terminate(instance["InstanceId"])
+                    group["Instances"].remove(instance)
+                    self._backed_off[name] = time.monotonic() + seconds("5m") / self._speed
+
+    def _terminate(self, instance_id: str) -> None:
+        self._aws.autoscaling.terminate_instance_in_auto_scaling_group(InstanceId=instance_id, ShouldDecrementDesiredCapacity=True)
 
     def template(self, group: dict, daemon_sets: list[dict]) -> Node:
         """The next node of the group, with its DaemonSet pods on it."""
@@ -170,7 +186,7 @@ class ClusterAutoscaler(threading.Thread):
         while waiting:
             options = {}
             for name, group in groups.items():
-                if self._undelivered.get(name, 0) <= time.monotonic():
+                if self._backed_off.get(name, 0) <= time.monotonic():
                     options[name] = self._estimate(group, waiting, daemon_sets)
             useful = {name: option for name, option in options.items() if option[0]}
             if not useful:
@@ -238,7 +254,7 @@ class ClusterAutoscaler(threading.Thread):
                 since = self._unneeded.setdefault(node, time.monotonic())
                 quiet = time.monotonic() >= max(since + unneeded_time / self._speed, last + after_add / self._speed)
                 if quiet and size > group["MinSize"]:
-                    self._aws.autoscaling.terminate_instance_in_auto_scaling_group(InstanceId=node, ShouldDecrementDesiredCapacity=True)
+                    self._terminate(node)
                     self.removals.append((time.monotonic(), name, node))
                     size -= 1
 

@@ -26,6 +26,7 @@ class Container:
     """A pod's process, where its image is the reference executor's; any other image just runs."""
 
     def __init__(self, pod: dict, environment: dict, log: Path):
+        self.node = pod["spec"]["nodeName"]
         self._container = pod["spec"]["containers"][0]
         self._environment = environment
         self._log = log
@@ -74,6 +75,7 @@ class Kubelets(threading.Thread):
         self._renewed = 0.0
         self._stopping = threading.Event()
         self.containers: dict[str, Container] = {}
+        self.unavailable: set[str] = set()  # Groups whose machines never boot: no capacity.
         self.error: Exception | None = None
 
     def run(self) -> None:
@@ -99,7 +101,8 @@ class Kubelets(threading.Thread):
                 present[instance["InstanceId"]] = (group, instance)
         for instance_id, (group, instance) in present.items():
             launched = self._launched.setdefault(instance_id, time.monotonic())
-            if instance_id not in self._joined and time.monotonic() >= launched + self._boot:
+            unavailable = group["AutoScalingGroupName"] in self.unavailable
+            if instance_id not in self._joined and not unavailable and time.monotonic() >= launched + self._boot:
                 machine = self._aws.machine(group, instance)
                 self.join_node(machine)
                 self._joined[instance_id] = (machine, time.monotonic())
@@ -129,6 +132,8 @@ class Kubelets(threading.Thread):
 
     def _leave(self, instance_id: str) -> None:
         self._joined.pop(instance_id)
+        for uid in [uid for uid, container in self.containers.items() if container.node == instance_id]:
+            self.containers.pop(uid).kill()
         self._api.delete(f"/api/v1/nodes/{instance_id}")
 
     def _renew_leases(self) -> None:
@@ -153,7 +158,7 @@ class Kubelets(threading.Thread):
                 if error.code != 404:  # Deleted in between.
                     raise
         for uid in self.containers.keys() - pods.keys():
-            self.containers.pop(uid).kill()  # Its node is gone.
+            self.containers.pop(uid).kill()
 
     def _follow_pod(self, uid: str, pod: dict) -> None:
         if pod["status"].get("phase") in ("Succeeded", "Failed"):

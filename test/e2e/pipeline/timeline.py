@@ -37,7 +37,8 @@ class Timeline(threading.Thread):
     def svg(self, title: str, marks: dict[str, float]) -> str:
         """Steps over time, one line per series, with a vertical rule for each mark."""
         width, height, left, top = 900, 300, 40, 50
-        end = self.samples[-1][0]
+        changes = [moment for (_, before), (moment, now) in zip(self.samples, self.samples[1:]) if before != now]
+        end = changes[-1] + 5
         peak = max(max(sample.values()) for _, sample in self.samples) or 1
 
         def x(moment: float) -> float:
@@ -55,13 +56,13 @@ class Timeline(threading.Thread):
                          f'<text x="{left - 8}" y="{y(value) + 4}" text-anchor="end">{value}</text>')
         for second in range(0, int(end) + 1, 20):
             parts.append(f'<text x="{x(second)}" y="{top + height + 18}" text-anchor="middle">{second} s</text>')
-        for name, moment in marks.items():
+        for index, (name, moment) in enumerate(marks.items()):
             parts.append(f'<line x1="{x(moment)}" x2="{x(moment)}" y1="{top}" y2="{top + height}" stroke="#999" stroke-dasharray="3 3"/>'
-                         f'<text x="{x(moment) + 3}" y="{top - 6}" fill="#555" font-size="11">{name}</text>')
+                         f'<text x="{x(moment) + 3}" y="{top - 4 - index % 2 * 12}" fill="#555" font-size="11">{name}</text>')
         for index, (name, colour) in enumerate(zip(self.samples[0][1], COLOURS)):
             path, previous = [], None
             for moment, sample in self.samples:
-                if sample[name] != previous:
+                if sample[name] != previous and moment < end:
                     path.append(f"M{x(moment)} {y(sample[name])}" if previous is None else f"H{x(moment)}V{y(sample[name])}")
                     previous = sample[name]
             parts.append(f'<path d="{"".join(path)}H{x(end)}" fill="none" stroke="{colour}" stroke-width="2"/>')

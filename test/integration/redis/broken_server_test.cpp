@@ -147,10 +147,10 @@ TEST_CASE("an unreadable answer fails the request it answers, and others are ask
                          [&](metrics::redis::Result result) { promise.set_value(std::move(result)); });
   CHECK(client.Length("last") == 7);
   const auto result = promise.get_future().get();
-  const auto* error = std::get_if<MetricUnavailableError>(&result);
+  const auto* error = std::get_if<metrics::redis::Failure>(&result);
   REQUIRE(error != nullptr);
-  CHECK(error->kind() == UnavailableKind::kProtocol);
-  CHECK_THAT(error->what(), ContainsText(client.connection.subject() + " " + example.text));
+  CHECK(error->kind == UnavailableKind::kProtocol);
+  CHECK_THAT(error->text, ContainsText(client.connection.subject() + " " + example.text));
 }
 
 TEST_CASE("a reply that nobody asked for ends the connection", "[redis]") {

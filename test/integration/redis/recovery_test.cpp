@@ -112,7 +112,8 @@ TEST_CASE("a Redis that is not there is told at once", "[redis]") {
     CHECK(error.what() == example.text);
   }
   CHECK(client.Cause() == example.text);
-  REQUIRE(client.observer.changes().size() == 1);
+  REQUIRE(Eventually([&] { return !client.observer.changes().empty(); }));
+  CHECK(client.observer.changes().size() == 1);
   CHECK_FALSE(client.observer.changes()[0].up);
   CHECK(client.observer.changes()[0].cause == example.text);
 }

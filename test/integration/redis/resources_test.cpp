@@ -25,6 +25,7 @@ std::ptrdiff_t Descriptors() { return Count("/proc/self/fd"); }
 std::ptrdiff_t Threads() { return Count("/proc/self/task"); }
 
 TEST_CASE("connections leave no descriptor and no thread behind, whatever happens to them", "[redis]") {
+  const auto threads = Threads();
   RedisServer server;
   ScriptedServer broken([](Peer& peer) {
     peer.AnswerHandshake();
@@ -43,12 +44,12 @@ TEST_CASE("connections leave no descriptor and no thread behind, whatever happen
     // Long enough for each of them to try again.
     REQUIRE(Eventually([&, before = broken.accepted()] { return broken.accepted() > before; }));
   };
-  use_all();                                           // What is opened once and kept is open now.
-  REQUIRE(Eventually([] { return Threads() == 2; }));  // This one, and the scripted server's.
+  use_all();  // What is opened once and kept is open now.
   const auto descriptors = Descriptors();
   for (int i = 0; i < 10; ++i) use_all();
   CHECK(Eventually([&] { return Descriptors() <= descriptors; }));
-  CHECK(Eventually([] { return Threads() == 2; }));
+  // One more: that of the scripted server.
+  CHECK(Eventually([&] { return Threads() <= threads + 1; }));
 }
 
 TEST_CASE("a connection that is lost again and again holds one socket", "[redis]") {
@@ -75,8 +76,8 @@ TEST_CASE("a connection can be destroyed while callers wait, and they get an err
       metrics::redis::Batch batch;
       batch.Add({"LLEN", "q"});
       connection->Send(std::move(batch), std::chrono::steady_clock::now() + kLong, [&](metrics::redis::Result result) {
-        const auto* error = std::get_if<MetricUnavailableError>(&result);
-        if (error != nullptr && error->kind() == UnavailableKind::kConnection) ++answered;
+        const auto* error = std::get_if<metrics::redis::Failure>(&result);
+        if (error != nullptr && error->kind == UnavailableKind::kConnection) ++answered;
       });
     }
     std::string text;

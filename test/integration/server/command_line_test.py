@@ -116,7 +116,7 @@ def test_unusable_files_are_named(tmp_path, authority):
     refused(str(absent), "No such file", tls_cert_file=good.chain, tls_private_key_file=absent)
     refused(str(absent), "No such file", auth=None, client_ca_file=absent)
     refused(str(absent), "No such file", redis_password_file=absent)
-    refused(str(tmp_path), "Is a directory", redis_password_file=tmp_path)
+    refused("Is a directory", redis_password_file=tmp_path)
     refused(str(absent / "ca.crt"), tls_ca_out_file=absent / "ca.crt")
     refused(str(garbage), "certificate", tls_cert_file=garbage, tls_private_key_file=good.key)
     refused(str(good.chain), "private key", tls_cert_file=good.chain, tls_private_key_file=garbage)

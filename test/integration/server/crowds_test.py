@@ -5,7 +5,7 @@ import resource
 import pytest
 
 from eventually import eventually
-from https_client import client_context, connect, render_request
+from https_client import Connection, client_context, connect, render_request
 from server_process import MIB, READ, SANITIZED
 
 OPEN_CONNECTIONS = "queue_metrics_open_connections"
@@ -49,6 +49,19 @@ def test_clients_with_a_handshake_make_room_as_well(start_server):
             assert honest.request(READ).status == 200
             assert server.telemetry()[OPEN_CONNECTIONS] <= 64
             close_all(visitors)
+
+
+def test_newcomers_find_room_among_idle_clients(start_server):
+    """Whoever fills the room with connections that were answered once must not keep everybody else out."""
+    server = start_server(max_connections=64)
+    idle = [server.connect() for _ in range(64)]
+    for connection in idle:
+        assert connection.request("/healthz").status == 200
+    newcomer = connect(server.address)
+    others = [connect(server.address) for _ in range(20)]
+    with Connection(newcomer, client_context(server.ca_file)) as honest:
+        assert honest.request(READ).status == 200
+    close_all(idle + others)
 
 
 def test_the_front_proxy_keeps_its_place(start_server, authority):

@@ -2,11 +2,13 @@
 
 import gzip
 import re
+import socket
 import time
 from calendar import timegm
 
 import pytest
 
+from redis_server import RedisServer
 from server_process import READ, VALUES
 from wire_format import parse_message
 
@@ -235,6 +237,23 @@ def test_the_audit_id_comes_back(server):
     assert server.request(READ, headers={"Audit-Id": "c0ffee"}).header("Audit-Id") == "c0ffee"
     made = [server.request(READ).header("Audit-Id") for _ in range(2)]
     assert made[0] != made[1] and all(re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", name) for name in made)
+
+
+def test_redis_is_reached_over_tcp(start_server, tmp_path):
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    directory = tmp_path / "tcp"
+    directory.mkdir()
+    redis = RedisServer(directory, "--bind", "127.0.0.1", "--port", str(port))
+    redis.start()
+    try:
+        redis.run("rpush", "jobs", "x")
+        for host in ("127.0.0.1", "localhost"):
+            assert start_server(redis_url=f"redis://{host}:{port}").value("jobs") == "1"
+        assert start_server(redis_url=f"redis://127.0.0.1:{port}/1").value("jobs") == "0"
+    finally:
+        redis.kill()
 
 
 def test_a_database_of_the_url_is_read(redis, start_server):

@@ -196,28 +196,31 @@ def test_paths_are_taken_literally(server, path, code):
 
 
 @pytest.mark.parametrize("target", INVALID_UTF8)
-def test_answers_are_text_whatever_they_quote(server, target):
+def test_answers_are_well_formed_whatever_they_quote(server, target):
     response = server.request(target)
     assert 200 <= response.status < 500
     if response.status >= 400:
-        assert response.status_object()["message"]  # Which is decoded strictly.
+        assert response.status_object()["message"]  # Which is UTF-8, or it would not have been decoded.
     protobuf = server.request(target, headers={"Accept": "application/vnd.kubernetes.protobuf"})
     assert protobuf.status == response.status
-    if response.status >= 400:
-        status = parse_message(parse_message(protobuf.body[4:])[2][0])
-        assert status[3][0].decode("utf-8") == response.status_object()["message"]
+    assert parse_message(parse_message(protobuf.body[4:])[2][0])
 
 
 def test_every_byte_in_every_place_is_answered_or_refused(server):
     """Never 5xx but 501 and 505, never silence, never anything but HTTP."""
     with server.unharmed():
-        for byte in range(256):
-            raw = bytes([byte])
-            for data in (b"GET /a" + raw + b"b HTTP/1.1\r\n" + HOST, b"G" + raw + b"T / HTTP/1.1\r\n" + HOST,
-                         GET + b"X" + raw + b"Y: z\r\n", GET + b"X: y" + raw + b"z\r\n", GET + b"Accept: " + raw + b"\r\n"):
-                responses = exchange(server, data + b"Connection: close\r\n\r\n")
-                assert len(responses) == 1, data
-                assert responses[0].status < 500 or responses[0].status in (501, 505), data
+        connection = server.connect()
+        for byte in (bytes([i]) for i in range(256)):
+            for data in (b"GET /a" + byte + b"b HTTP/1.1\r\n" + HOST, b"G" + byte + b"T / HTTP/1.1\r\n" + HOST,
+                         GET + b"X" + byte + b"Y: z\r\n", GET + b"X: y" + byte + b"z\r\n", GET + b"Accept: " + byte + b"\r\n"):
+                connection.send(data + b"\r\n")
+                response = connection.read_response()
+                assert response.status < 500 or response.status in (501, 505), data
+                if response.header("Connection") == "close":
+                    assert connection.read_response() is None
+                    connection.close()
+                    connection = server.connect()
+        connection.close()
 
 
 def test_random_mutations_of_a_request(server):
@@ -321,18 +324,13 @@ def test_what_is_no_handshake_is_cut_off(server, data):
             pass
 
 
-def test_slow_readers_of_large_answers(server):
-    """Each asks for 100 × 130 KB and reads nothing: the server holds one answer for each at most."""
-    large = render_request(VALUES + "?labelSelector=queue+in+(" + ",".join(f"q{i}" for i in range(1000)) + ")")
-    with server.unharmed(growth=24 * MIB):
-        readers = [server.connect() for _ in range(50)]
+def test_clients_that_read_nothing(server):
+    """Each asks for more than any socket takes: the server holds one answer for each, and reads no further."""
+    with server.unharmed():
+        readers = [server.connect(receive_buffer=2048) for _ in range(20)]
         for reader in readers:
             reader.socket.setblocking(False)
-            try:
-                for _ in range(100):
-                    reader.send(large)
-            except OSError:
-                pass  # The server has stopped reading, and so the kernel is full.
+            reader.send_while_possible(render_request("/openapi/v2") * 1000)
         for _ in range(20):
             assert server.request(READ).status == 200
             time.sleep(0.05)

@@ -64,6 +64,7 @@ class Connection:
             raw.close()
             raise
         self._received = b""
+        self._sending_ended = False
 
     def __enter__(self):
         return self
@@ -83,6 +84,7 @@ class Connection:
 
     def end_sending(self):
         """As far as TCP is concerned; TLS says no farewell."""
+        self._sending_ended = True
         socket.socket.shutdown(self.socket, socket.SHUT_WR)
 
     def send(self, data):
@@ -125,6 +127,10 @@ class Connection:
             data = self.socket.recv(65536)
         except (ConnectionResetError, ssl.SSLEOFError):
             data = b""
+        except ssl.SSLError:
+            if not self._sending_ended:
+                raise
+            data = b""  # An alert, for want of a farewell.
         self._received += data
         return data != b""
 

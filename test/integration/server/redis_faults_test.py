@@ -99,6 +99,23 @@ def test_a_crowd_that_reads_from_a_frozen_redis_leaves_the_rest_alone(redis, ser
         connection.close()
 
 
+def test_a_black_hole(start_server):
+    """An address where nothing answers, not even the kernel: its queue of connections is full."""
+    with socket.socket() as hole:
+        hole.bind(("127.0.0.1", 0))
+        hole.listen(0)
+        fillers = [socket.socket() for _ in range(4)]
+        for filler in fillers:
+            filler.setblocking(False)
+            filler.connect_ex(hole.getsockname())
+        server = start_server(redis_url=f"redis://127.0.0.1:{hole.getsockname()[1]}", redis_timeout="300ms")
+        for _ in range(3):
+            assert_unavailable(server.request(READ), "no answer within 300 ms", "could not be connected within 300 ms")
+        assert_the_rest_answers(server)
+        for filler in fillers:
+            filler.close()
+
+
 def test_a_wrong_password(redis, start_server):
     redis.run("config", "set", "requirepass", "right")
     server = start_server(additions={"REDIS_PASSWORD": "wrong"})

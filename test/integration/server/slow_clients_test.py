@@ -12,7 +12,8 @@ from https_client import connect
 from server_process import MIB, READ, SANITIZED
 from slow_clients import HALF_A_CLIENT_HELLO, slow_clients
 
-WORST_DELAY = 0.5 * (10 if SANITIZED else 1)  # Seconds. What must not happen is to wait for a slow client's deadline, 5 s.
+# Seconds. A server that waits for one of its slow clients waits until that one's deadline, 5 s.
+WORST_DELAY = 2.0 if SANITIZED else 0.5
 OPEN_CONNECTIONS = "queue_metrics_open_connections"
 
 
@@ -51,11 +52,14 @@ def test_a_thousand_slow_clients_delay_nobody(server, show):
     with server.unharmed(growth=48 * MIB):
         with slow_clients(server, 1000):
             eventually(lambda: server.telemetry()[OPEN_CONNECTIONS] >= 500)  # The default limit is 512.
-            kept, new = measure(server, 8)
-        show(f"among 1,000 slow clients: kept connection {summary(kept)}; new connections {summary(new)}")
+            for _ in range(3):  # If it is the crowd that delays somebody, it does so every time.
+                kept, new = measure(server, 6)
+                show(f"among 1,000 slow clients: kept connection {summary(kept)}; new connections {summary(new)}")
+                if max(kept[-1], new[-1]) < WORST_DELAY:
+                    break
+            else:
+                raise AssertionError(f"somebody had to wait for more than {WORST_DELAY} s")
         show(f"peak memory {server.peak_resident() / MIB:.1f} MiB")
-        assert kept[-1] < WORST_DELAY
-        assert new[-1] < WORST_DELAY
         assert SANITIZED or server.peak_resident() < 64 * MIB
 
 

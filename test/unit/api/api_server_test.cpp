@@ -1,5 +1,6 @@
 #include "server/api/api_server.h"
 
+#include <limits>
 #include <stdexcept>
 
 #include "test/support/catch.h"
@@ -51,6 +52,47 @@ struct Fixture {
   std::string Body(const http::Request& request) const { return server.Handle(request).body; }
   int Status(const http::Request& request) const { return server.Handle(request).status; }
 };
+
+class RefusingAccess final : public auth::AccessControl {
+ public:
+  explicit RefusingAccess(auth::Denial denial) : denial_(std::move(denial)) {}
+  std::optional<auth::Denial> Check(const http::Request& /*request*/) const override { return denial_; }
+
+ private:
+  const auth::Denial denial_;
+};
+
+http::Response Refused(auth::Denial denial, const http::Request& request) {
+  test::FakeMetricProvider provider;
+  const RefusingAccess access(std::move(denial));
+  return ApiServer({.provider = provider,
+                    .access = access,
+                    .livez = {},
+                    .readyz = {},
+                    .render_metrics = [] { return std::string(); },
+                    .version = {},
+                    .report_failure = [](const http::Request&, std::string_view) {}})
+      .Handle(request);
+}
+
+TEST_CASE("whoever may not ask is told so before anything else", "[api]") {
+  for (const http::Request& request : {Get(kLength), Get("/nope"), MakeRequest("POST", "/healthz"),
+                                       Get(kLength + "?limit=x"), Get(kLength + "?timeout=junk")}) {
+    const http::Response unknown = Refused({401, "Unauthorized"}, request);
+    CHECK(unknown.status == 401);
+    CHECK(unknown.body.find(R"("message":"Unauthorized","reason":"Unauthorized","code":401)") != std::string::npos);
+    const http::Response forbidden = Refused({403, "no"}, request);
+    CHECK(forbidden.status == 403);
+    CHECK(forbidden.body.find(R"("message":"no","reason":"Forbidden","details":{)") != std::string::npos);
+  }
+}
+
+TEST_CASE("if nobody can tell who may ask, nobody is answered", "[api]") {
+  const http::Response response = Refused({500, "Internal Server Error: \"/apis\": timeout"}, Get("/apis"));
+  CHECK(response.status == 500);
+  CHECK(response.content_type == "text/plain; charset=utf-8");
+  CHECK(response.body == "Internal Server Error: \"/apis\": timeout\n");
+}
 
 TEST_CASE_METHOD(Fixture, "a metric is answered with one item for each sample", "[api]") {
   const http::Response response = server.Handle(Get(kLength + "?labelSelector=queue+in+(a,b)"));
@@ -146,7 +188,13 @@ TEST_CASE_METHOD(Fixture, "a request may shorten its time, not prolong it", "[ap
   CHECK(Status(Get(kLength + example.query)) == 200);
   CHECK(provider.asked.deadline >= begin + example.least);
   CHECK(provider.asked.deadline <= std::chrono::steady_clock::now() + example.most);
-  CHECK(Body(Get(kLength + "?timeout=5")).find("time: missing unit in duration") != std::string::npos);
+}
+
+TEST_CASE_METHOD(Fixture, "a timeout that is none is 400", "[api]") {
+  CHECK(Body(Get(kLength + "?timeout=5"))
+            .find(R"(timeout specified in the request URL - time: missing unit in duration \"5\"")") !=
+        std::string::npos);
+  CHECK(Status(Get(kLength + "?timeout=" + std::string(400, '9') + "s")) == 400);
 }
 
 TEST_CASE_METHOD(Fixture, "what went wrong inside is told to the log, not to the client", "[api]") {

@@ -46,6 +46,15 @@ TEST_CASE("a sick endpoint tells which check failed, but not why", "[api]") {
   CHECK(ReportHealth("livez", kSick, test::Get("/livez?exclude=certificate")).body == "ok");
 }
 
+TEST_CASE("a check that is not required is shown, but does not decide", "[api]") {
+  std::vector<HealthCheck> checks = kSick;
+  checks[1].required = false;
+  CHECK(ReportHealth("readyz", checks, test::Get("/readyz")).body == "ok");
+  CHECK(ReportHealth("readyz", checks, test::Get("/readyz?verbose")).body ==
+        "[+]ping ok\n[-]certificate failed: reason withheld (not required)\nreadyz check passed\n");
+  CHECK(ReportCheck(checks[1]).status == 500);
+}
+
 TEST_CASE("a single check tells why it failed", "[api]") {
   CHECK(ReportCheck(kHealthy[1]).status == 200);
   CHECK(ReportCheck(kHealthy[1]).body == "ok");

@@ -102,9 +102,9 @@ TEST_CASE("an intermediate CA counts if it was presented, or is in the pool itse
   CHECK(trusts_intermediate.Verify(Present({leaf}), now));
 }
 
-TEST_CASE("a bundle of several CAs trusts each of them") {
-  const test::Authority before("before");
-  const test::Authority after("after");
+TEST_CASE("a bundle of several CAs trusts each of them, although all have the same name") {
+  const test::Authority before("ca");
+  const test::Authority after("ca");
   const CertificateVerifier verifier(before.certificate().pem + "\n" + after.certificate().pem, "the pool");
   const auto now = system_clock::now();
   CHECK(verifier.Verify(Present({before.Issue(Client("a"))}), now));

@@ -8,12 +8,8 @@
 namespace metrics::redis {
 namespace {
 
-Reply Status(std::string text) {
-  return {.type = Reply::Type::kStatus, .text = std::move(text)};
-}
-Reply Error(std::string text) {
-  return {.type = Reply::Type::kError, .text = std::move(text)};
-}
+Reply Status(std::string text) { return {.type = Reply::Type::kStatus, .text = std::move(text)}; }
+Reply Error(std::string text) { return {.type = Reply::Type::kError, .text = std::move(text)}; }
 
 TEST_CASE("the handshake sends no more than is needed", "[redis]") {
   struct Case {
@@ -96,7 +92,7 @@ TEST_CASE("a refused handshake says why, and never shows the password", "[redis]
   const auto refusal = handshake.Take(example.reply);
   REQUIRE(refusal);
   CHECK(refusal->kind == example.kind);
-  CHECK(refusal->what == example.what);
+  CHECK(refusal->text == example.what);
 }
 
 }  // namespace

@@ -15,9 +15,7 @@ using namespace std::chrono_literals;
 constexpr auto kPatience = 1000ms;
 const RequestQueue::Clock::time_point kStart{1h};
 
-Reply Integer(std::int64_t value) {
-  return {.type = Reply::Type::kInteger, .integer = value};
-}
+Reply Integer(std::int64_t value) { return {.type = Reply::Type::kInteger, .integer = value}; }
 
 /// A queue whose requests have names, and which plays the part of the connection: tells what is settled.
 class TestQueue {
@@ -44,8 +42,8 @@ class TestQueue {
     for (auto& [callback, result, started] : settled) callback(std::move(result));
     for (const auto& [name, result] : std::exchange(outcomes_, {})) {
       text += text.empty() ? name : " " + name;
-      if (const auto* error = std::get_if<MetricUnavailableError>(&result)) {
-        text += std::string(": ") + error->what();
+      if (const auto* error = std::get_if<Failure>(&result)) {
+        text += ": " + error->text;
         continue;
       }
       char separator = '=';
