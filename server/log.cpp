@@ -18,10 +18,10 @@ struct Logger {
 
 Logger MakeLogger(bool json, spdlog::level::level_enum level) {
   auto logger = std::make_shared<spdlog::logger>("server", std::make_shared<spdlog::sinks::stderr_sink_mt>());
-  logger->set_pattern(json ? R"({"ts":"%Y-%m-%dT%H:%M:%S.%eZ","level":"%l",%v})" : "%Y-%m-%dT%H:%M:%S.%eZ %l %v",
+  logger->set_pattern(json ? R"({"ts":"%Y-%m-%dT%H:%M:%S.%eZ",%v})" : "%Y-%m-%dT%H:%M:%S.%eZ %v",
                       spdlog::pattern_time_type::utc);
   logger->set_level(level);
-  logger->flush_on(spdlog::level::debug);
+  logger->flush_on(spdlog::level::trace);
   return {std::move(logger), json};
 }
 
@@ -30,9 +30,12 @@ Logger& CurrentLogger() {
   return logger;
 }
 
+/// Only their order counts; spdlog has no level of the audit's name, so that names are ours.
 spdlog::level::level_enum ToSpdlog(LogLevel level) {
   switch (level) {
     case LogLevel::kDebug:
+      return spdlog::level::trace;
+    case LogLevel::kAudit:
       return spdlog::level::debug;
     case LogLevel::kInfo:
       return spdlog::level::info;
@@ -42,6 +45,22 @@ spdlog::level::level_enum ToSpdlog(LogLevel level) {
       break;
   }
   return spdlog::level::err;
+}
+
+std::string_view Name(LogLevel level) {
+  switch (level) {
+    case LogLevel::kDebug:
+      return "debug";
+    case LogLevel::kAudit:
+      return "audit";
+    case LogLevel::kInfo:
+      return "info";
+    case LogLevel::kWarning:
+      return "warning";
+    case LogLevel::kError:
+      break;
+  }
+  return "error";
 }
 
 /// Quoted where a reader could not tell the value's end, or where a byte could draw on a terminal.
@@ -56,11 +75,12 @@ void AppendTextValue(std::string& line, std::string_view value) {
   }
 }
 
-/// The members of a JSON object, without its braces: time and level come before them.
-std::string JsonMembers(std::string_view message, std::initializer_list<LogField> fields) {
+/// The members of a JSON object, without its braces: the time comes before them.
+std::string JsonMembers(LogLevel level, std::string_view message, std::initializer_list<LogField> fields) {
   std::string object;
   wire::JsonWriter writer(object, wire::JsonStyle::kCompact);
   writer.BeginObject();
+  writer.Member("level", Name(level));
   writer.Member("msg", message);
   for (const LogField& field : fields) {
     writer.Member(field.key, field.value);
@@ -69,8 +89,10 @@ std::string JsonMembers(std::string_view message, std::initializer_list<LogField
   return object.substr(1, object.size() - 2);
 }
 
-std::string TextLine(std::string_view message, std::initializer_list<LogField> fields) {
-  std::string line(message);
+std::string TextLine(LogLevel level, std::string_view message, std::initializer_list<LogField> fields) {
+  std::string line(Name(level));
+  line += ' ';
+  line += message;
   for (const LogField& field : fields) {
     line += ' ';
     line += field.key;
@@ -87,12 +109,14 @@ void ConfigureLog(LogFormat format, LogLevel level) {
   CurrentLogger() = MakeLogger(json, ToSpdlog(level));
 }
 
+bool LogEnabled(LogLevel level) { return CurrentLogger().spdlog->should_log(ToSpdlog(level)); }
+
 void Log(LogLevel level, std::string_view message, std::initializer_list<LogField> fields) {
-  const Logger& logger = CurrentLogger();
-  if (!logger.spdlog->should_log(ToSpdlog(level))) {
+  if (!LogEnabled(level)) {
     return;
   }
-  const std::string line = logger.json ? JsonMembers(message, fields) : TextLine(message, fields);
+  const Logger& logger = CurrentLogger();
+  const std::string line = logger.json ? JsonMembers(level, message, fields) : TextLine(level, message, fields);
   logger.spdlog->log(ToSpdlog(level), "{}", line);
 }
 

@@ -12,7 +12,7 @@
 namespace server {
 
 enum class LogFormat : std::uint8_t { kAuto, kText, kJson };  // kAuto: text if standard error is a terminal, else JSON.
-enum class LogLevel : std::uint8_t { kDebug, kInfo, kWarning, kError };
+enum class LogLevel : std::uint8_t { kDebug, kAudit, kInfo, kWarning, kError };  // Each with those after it.
 
 struct LogField {
   std::string_view key;
@@ -24,6 +24,9 @@ void ConfigureLog(LogFormat format, LogLevel level);
 
 /// `message` is a constant sentence; what varies is in `fields`. Never pass a secret. Any thread.
 void Log(LogLevel level, std::string_view message, std::initializer_list<LogField> fields = {});
+
+/// Lines of this level are written, so that it is worth making them. Any thread.
+bool LogEnabled(LogLevel level);
 
 /// Lets one line a second through for each key, so that a dead Redis does not fill a disk. Any thread.
 /// Keys are a closed set: they are kept for ever.

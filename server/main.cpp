@@ -14,13 +14,17 @@
 #include <unistd.h>
 
 #include "metrics/queue_metric_provider.h"
+#include "server/access_event_log.h"
 #include "server/api/api_server.h"
 #include "server/api/request_info.h"
+#include "server/audit_log.h"
 #include "server/auth/access_control.h"
+#include "server/auth/delegated_access.h"
 #include "server/build_info.h"
 #include "server/http/https_server.h"
 #include "server/http/self_signed_certificate.h"
 #include "server/http/tls_reloader.h"
+#include "server/kube/kube_client.h"
 #include "server/log.h"
 #include "server/options.h"
 #include "server/redis_event_log.h"
@@ -113,11 +117,39 @@ http::TlsMaterial WithFiles(const ServeOptions& options, http::TlsMaterial mater
   return material;
 }
 
-std::unique_ptr<auth::AccessControl> MakeAccessControl(AuthMode mode) {
-  if (mode == AuthMode::kNone) {
-    return std::make_unique<auth::OpenAccess>();
+kube::ClusterConfig FindCluster(const ServeOptions& options) {
+  if (!options.kubeconfig.empty()) {
+    return kube::ReadKubeconfig(options.kubeconfig);
   }
-  return std::make_unique<auth::ClientCertificateAccess>();
+  auto config = kube::InClusterConfig(std::getenv("KUBERNETES_SERVICE_HOST"), std::getenv("KUBERNETES_SERVICE_PORT"));
+  if (!config) {
+    throw std::runtime_error("KUBERNETES_SERVICE_HOST or KUBERNETES_SERVICE_PORT is empty");
+  }
+  return *std::move(config);
+}
+
+/// Who is let in, and what of that may not be ready yet.
+struct Access {
+  std::unique_ptr<auth::AccessControl> control;
+  std::vector<api::HealthCheck> readyz;
+};
+
+Access MakeAccess(const ServeOptions& options, AccessEventLog& events) {
+  switch (options.auth) {
+    case AuthMode::kNone:
+      return {std::make_unique<auth::OpenAccess>(), {}};
+    case AuthMode::kClientCertificate:
+      return {std::make_unique<auth::ClientCertificateAccess>(), {}};
+    case AuthMode::kDelegated:
+      break;
+  }
+  auto api = std::make_shared<kube::KubeClient>(FindCluster(options), "queue-metrics-server/" + std::string(kVersion));
+  auth::DelegatedAccessOptions delegated;
+  delegated.audit = AuditDecision;
+  delegated.events = [&events](const auth::AccessEvent& event) { events.OnEvent(event); };
+  auto control = std::make_unique<auth::DelegatedAccess>(std::move(api), std::move(delegated));
+  const auto problem = [access = control.get()] { return access->NotReady(); };
+  return {std::move(control), {{"authentication-configuration", problem}}};
 }
 
 /// What is not a request is answered like one that went wrong.
@@ -218,8 +250,9 @@ int Serve(const ServeOptions& options) {
   ConfigureLog(options.log_format, options.log_level);
 
   RedisCredentials(options);  // A file that cannot be read is told at start, not at the first connect.
-  const http::TlsMaterial material =
+  http::TlsMaterial material =
       WithFiles(options, options.tls_cert_file.empty() ? MakeServingCertificate(options) : http::TlsMaterial{});
+  material.ask_for_client_certificate = options.auth == AuthMode::kDelegated;
   const auto tls = std::make_shared<const http::TlsContext>(material);
 
   Telemetry telemetry(kVersion);
@@ -232,15 +265,18 @@ int Serve(const ServeOptions& options) {
 
   std::atomic<bool> shutting_down = false;
   std::optional<http::TlsReloader> tls_reloader;
-  const auto access = MakeAccessControl(options.auth);
+  AccessEventLog access_events;
+  const Access access = MakeAccess(options, access_events);
+  std::vector<api::HealthCheck> readyz{{"ping", [] { return std::nullopt; }},
+                                       {"shutdown", [&shutting_down] { return ShutdownProblem(shutting_down); }},
+                                       {"certificate", [&tls_reloader] { return tls_reloader->Problem(); }, false},
+                                       {"redis", [&provider] { return RedisProblem(provider.RedisStatus()); }, false}};
+  readyz.insert(readyz.end(), access.readyz.begin(), access.readyz.end());
   const api::ApiServer api({
       .provider = provider,
-      .access = *access,
+      .access = *access.control,
       .livez = {{"ping", [] { return std::nullopt; }}},
-      .readyz = {{"ping", [] { return std::nullopt; }},
-                 {"shutdown", [&shutting_down] { return ShutdownProblem(shutting_down); }},
-                 {"certificate", [&tls_reloader] { return tls_reloader->Problem(); }, false},
-                 {"redis", [&provider] { return RedisProblem(provider.RedisStatus()); }, false}},
+      .readyz = std::move(readyz),
       .render_metrics = [&telemetry] { return telemetry.Render(); },
       .version = Version(),
       .report_failure = &ReportFailure,
@@ -251,6 +287,7 @@ int Serve(const ServeOptions& options) {
     const api::RequestInfo info = api::ParseRequestInfo(request);
     telemetry.OnRequest(info.verb, MetricLabel(info, provider), response.status,
                         std::chrono::steady_clock::now() - begin);
+    AuditAnswer(request, info, response.status);
     return response;
   };
   http::HttpsServer server(options.listener, tls, handle, Rejection, telemetry);

@@ -46,6 +46,7 @@ struct RawOptions {
   std::string tls_ca_out_file;
   std::string client_ca_file;
   std::string auth;
+  std::string kubeconfig;
   std::string max_connections = "512";
   std::string shutdown_delay_duration = "5s";
   std::string log_format = "auto";
@@ -78,12 +79,17 @@ void DeclareServe(CLI::App& serve, RawOptions& raw) {
          "Client connections held at once; beyond, the idlest is closed");
   option("Serving", "--shutdown-delay-duration", raw.shutdown_delay_duration, "DURATION",
          "After SIGTERM, how long /readyz fails while requests are still served");
-  option("Access", "--client-ca-file", raw.client_ca_file, "FILE",
-         "PEM bundle of CAs; clients need a certificate from one of them, except for /healthz, /livez and /readyz");
   option("Access", "--auth", raw.auth, "MODE",
-         "client-certificate (the default, needs --client-ca-file), or none: everybody, on a loopback address only");
+         "delegated: kube-apiserver says who is who and who may what (the default in a cluster or with --kubeconfig); "
+         "client-certificate (the default with --client-ca-file); none: everybody, on a loopback address only");
+  option("Access", "--kubeconfig", raw.kubeconfig, "FILE",
+         "How --auth=delegated reaches kube-apiserver; without it, by the pod's service account");
+  option("Access", "--client-ca-file", raw.client_ca_file, "FILE",
+         "PEM bundle of CAs for --auth=client-certificate; clients need a certificate from one of them, except for "
+         "/healthz, /livez and /readyz");
   option("Logging", "--log-format", raw.log_format, "FORMAT", "auto (text on a terminal, else JSON), text or json");
-  option("Logging", "--log-level", raw.log_level, "LEVEL", "debug, info, warning or error");
+  option("Logging", "--log-level", raw.log_level, "LEVEL",
+         "debug, audit (a line for each request), info, warning or error; each with those after it");
   serve.footer(kServeFooter);
 }
 
@@ -212,29 +218,61 @@ void ValidateServing(const RawOptions& raw, ServeOptions& options, Validator& va
   }
 }
 
+bool InCluster() {
+  return std::getenv("KUBERNETES_SERVICE_HOST") != nullptr && std::getenv("KUBERNETES_SERVICE_PORT") != nullptr;
+}
+
+/// What the other flags and the surroundings ask for; nothing if that leaves it open.
+std::optional<AuthMode> DefaultAuthMode(const RawOptions& raw) {
+  if (!raw.kubeconfig.empty()) {
+    return AuthMode::kDelegated;
+  }
+  if (!raw.client_ca_file.empty()) {
+    return AuthMode::kClientCertificate;
+  }
+  return InCluster() ? std::optional(AuthMode::kDelegated) : std::nullopt;
+}
+
 void ValidateAccess(const RawOptions& raw, ServeOptions& options, Validator& validator) {
-  constexpr std::array<std::pair<std::string_view, AuthMode>, 2> kModes{
-      {{"client-certificate", AuthMode::kClientCertificate}, {"none", AuthMode::kNone}}};
+  constexpr std::array<std::pair<std::string_view, AuthMode>, 3> kModes{
+      {{"delegated", AuthMode::kDelegated},
+       {"client-certificate", AuthMode::kClientCertificate},
+       {"none", AuthMode::kNone}}};
   options.client_ca_file = raw.client_ca_file;
-  if (raw.auth.empty() && raw.client_ca_file.empty()) {
+  options.kubeconfig = raw.kubeconfig;
+  const auto mode =
+      raw.auth.empty() ? DefaultAuthMode(raw) : std::optional(validator.ParseChoice("--auth", raw.auth, kModes));
+  if (!mode) {
     validator.problems().emplace_back(
-        "--client-ca-file: is required, so that not everybody can ask (or --auth=none on a loopback address)");
+        "--auth: outside of a cluster needs --kubeconfig or --client-ca-file, so that not everybody can ask (or is "
+        "none on a loopback address)");
     return;
   }
-  options.auth = raw.auth.empty() ? AuthMode::kClientCertificate : validator.ParseChoice("--auth", raw.auth, kModes);
-  if (options.auth == AuthMode::kNone && !IsLoopback(raw.bind_address)) {
+  options.auth = *mode;
+  if (*mode == AuthMode::kNone && !IsLoopback(raw.bind_address)) {
     validator.Wrong("--auth", raw.auth,
                     "is allowed only with a loopback --bind-address such as 127.0.0.1, not " + raw.bind_address);
   }
-  if (options.auth == AuthMode::kClientCertificate && raw.client_ca_file.empty()) {
+  if (*mode == AuthMode::kClientCertificate && raw.client_ca_file.empty()) {
     validator.Wrong("--auth", raw.auth, "needs --client-ca-file");
+  }
+  if (*mode == AuthMode::kDelegated && raw.kubeconfig.empty() && !InCluster()) {
+    validator.Wrong("--auth", raw.auth, "needs --kubeconfig outside of a cluster");
+  }
+  if (*mode != AuthMode::kDelegated && !raw.kubeconfig.empty()) {
+    validator.Wrong("--kubeconfig", raw.kubeconfig, "is for --auth=delegated");
+  }
+  if (*mode == AuthMode::kDelegated && !raw.client_ca_file.empty()) {
+    validator.Wrong("--client-ca-file", raw.client_ca_file,
+                    "is for --auth=client-certificate; with --auth=delegated, kube-apiserver names the CAs");
   }
 }
 
 std::vector<std::string> Validate(const RawOptions& raw, ServeOptions& options) {
   constexpr std::array<std::pair<std::string_view, LogFormat>, 3> kFormats{
       {{"auto", LogFormat::kAuto}, {"text", LogFormat::kText}, {"json", LogFormat::kJson}}};
-  constexpr std::array<std::pair<std::string_view, LogLevel>, 4> kLevels{{{"debug", LogLevel::kDebug},
+  constexpr std::array<std::pair<std::string_view, LogLevel>, 5> kLevels{{{"debug", LogLevel::kDebug},
+                                                                          {"audit", LogLevel::kAudit},
                                                                           {"info", LogLevel::kInfo},
                                                                           {"warning", LogLevel::kWarning},
                                                                           {"error", LogLevel::kError}}};

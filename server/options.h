@@ -14,7 +14,7 @@
 namespace server {
 
 /// Who is let in.
-enum class AuthMode : std::uint8_t { kNone, kClientCertificate };
+enum class AuthMode : std::uint8_t { kNone, kClientCertificate, kDelegated };
 
 struct ServeOptions {
   http::ListenerOptions listener;
@@ -26,6 +26,7 @@ struct ServeOptions {
   std::string tls_ca_out_file;
   std::string client_ca_file;
   AuthMode auth = AuthMode::kClientCertificate;
+  std::string kubeconfig;  // Empty: what Kubernetes gives a pod.
   /// How long readiness fails before connections do: the time a cluster takes to stop sending requests here.
   std::chrono::milliseconds shutdown_delay{5'000};
 

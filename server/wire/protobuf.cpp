@@ -83,10 +83,10 @@ void WriteEmptyListMeta(MessageWriter& message) {
 
 void WriteItem(MessageWriter& message, const ExternalMetricValue& item) {
   message.Bytes(1, item.metric_name);
-  for (const auto& [key, value] : item.metric_labels) {
+  for (const auto& label : item.metric_labels) {
     message.Message(2, [&] {
-      message.Bytes(1, key);
-      message.Bytes(2, value);
+      message.Bytes(1, label.first);
+      message.Bytes(2, label.second);
     });
   }
   message.Message(3, [&] {

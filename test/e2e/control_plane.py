@@ -89,6 +89,31 @@ class ControlPlane:
         lines = self._apiserver_log.read_bytes()[self._mark :].decode().splitlines()
         return [line for line in lines if subject in line and not line.startswith("I")]
 
+    def start_apiserver(self) -> None:
+        """For the first time, or again after apiserver.kill()."""
+        self.apiserver = self._start_part(
+            "kube-apiserver",
+            "--bind-address=127.0.0.1",
+            f"--secure-port={self._port}",
+            f"--etcd-servers={self._etcd}",
+            f"--tls-cert-file={self.pki / 'apiserver.crt'}",
+            f"--tls-private-key-file={self.pki / 'apiserver.key'}",
+            f"--client-ca-file={self.pki / 'ca.crt'}",
+            f"--requestheader-client-ca-file={self.pki / 'front-proxy-ca.crt'}",
+            "--requestheader-allowed-names=front-proxy-client",
+            "--requestheader-username-headers=X-Remote-User",
+            "--requestheader-group-headers=X-Remote-Group",
+            "--requestheader-extra-headers-prefix=X-Remote-Extra-",
+            f"--proxy-client-cert-file={self.pki / 'front-proxy.crt'}",
+            f"--proxy-client-key-file={self.pki / 'front-proxy.key'}",
+            f"--service-account-key-file={self.pki / 'service-account.key'}",
+            f"--service-account-signing-key-file={self.pki / 'service-account.key'}",
+            "--service-account-issuer=https://kubernetes.default.svc",
+            "--authorization-mode=RBAC",
+            "--service-cluster-ip-range=10.0.0.0/24",
+        )
+        wait_until("kube-apiserver is ready", lambda: self._answers(self.apiserver, "get", "--raw=/readyz"), timeout=120)
+
     def _openssl(self, *arguments: str) -> None:
         subprocess.run(["openssl", *arguments], cwd=self.pki, check=True, capture_output=True)
 
@@ -137,7 +162,7 @@ class ControlPlane:
         return program
 
     def _start(self, hpa_sync_period: str) -> None:
-        etcd = f"http://127.0.0.1:{free_port()}"
+        self._etcd = etcd = f"http://127.0.0.1:{free_port()}"
         etcd_peer = f"http://127.0.0.1:{free_port()}"
         self._start_part(
             "etcd",
@@ -149,28 +174,7 @@ class ControlPlane:
             f"--initial-cluster=default={etcd_peer}",
             "--unsafe-no-fsync",
         )
-        apiserver = self._start_part(
-            "kube-apiserver",
-            "--bind-address=127.0.0.1",
-            f"--secure-port={self._port}",
-            f"--etcd-servers={etcd}",
-            f"--tls-cert-file={self.pki / 'apiserver.crt'}",
-            f"--tls-private-key-file={self.pki / 'apiserver.key'}",
-            f"--client-ca-file={self.pki / 'ca.crt'}",
-            f"--requestheader-client-ca-file={self.pki / 'front-proxy-ca.crt'}",
-            "--requestheader-allowed-names=front-proxy-client",
-            "--requestheader-username-headers=X-Remote-User",
-            "--requestheader-group-headers=X-Remote-Group",
-            "--requestheader-extra-headers-prefix=X-Remote-Extra-",
-            f"--proxy-client-cert-file={self.pki / 'front-proxy.crt'}",
-            f"--proxy-client-key-file={self.pki / 'front-proxy.key'}",
-            f"--service-account-key-file={self.pki / 'service-account.key'}",
-            f"--service-account-signing-key-file={self.pki / 'service-account.key'}",
-            "--service-account-issuer=https://kubernetes.default.svc",
-            "--authorization-mode=RBAC",
-            "--service-cluster-ip-range=10.0.0.0/24",
-        )
-        wait_until("kube-apiserver is ready", lambda: self._answers(apiserver, "get", "--raw=/readyz"), timeout=120)
+        self.start_apiserver()
         controller_manager = self._start_part(
             "kube-controller-manager",
             *self._identity_flags("controller-manager"),

@@ -35,6 +35,14 @@ class Program:
         if code is not None:
             raise RuntimeError(f"{self._process.args[0]} ended with {code}; the end of {self.log}:\n{self.log.read_text()[-2000:]}")
 
+    def signal(self, number: signal.Signals) -> None:
+        self._process.send_signal(number)
+
+    def kill(self) -> None:
+        """As the machine would, out of memory."""
+        self._process.kill()
+        self._process.wait()
+
     def stop(self, timeout: float = 30) -> int:
         """Asks the program to end and returns its exit code; one that does not end in time is killed, and that is an error."""
         self._process.terminate()

@@ -7,6 +7,7 @@ import pytest
 
 from https_client import render_request
 from server_process import VALUES
+from shared_server import lasting_redis, lasting_server, redis, server  # Fixtures.
 from wire_format import parse_message
 
 GROUP = "/apis/external.metrics.k8s.io"

@@ -10,6 +10,7 @@ import pytest
 
 from redis_server import RedisServer
 from server_process import READ, VALUES
+from shared_server import lasting_redis, lasting_server, redis, server  # Fixtures.
 from wire_format import parse_message
 
 TYPES = {
@@ -257,6 +258,6 @@ def test_redis_is_reached_over_tcp(start_server, tmp_path):
 
 
 def test_a_database_of_the_url_is_read(redis, start_server):
-    redis.run("-n", "3", "rpush", "jobs", "x")
+    redis.run("rpush", "jobs", "x", database=3)
     assert start_server(redis_url=redis.url + "?db=3").value("jobs") == "1"
     assert start_server(redis_url=redis.url + "?db=4").value("jobs") == "0"

@@ -2,6 +2,8 @@
 
 import pytest
 
+from shared_server import lasting_redis, lasting_server, redis, server  # Fixtures.
+
 ENDPOINTS = ["healthz", "livez", "readyz"]
 
 
@@ -46,9 +48,3 @@ def test_excluding_what_is_not_there_is_told(server):
 @pytest.mark.parametrize("path", ["/healthz/nope", "/readyz/ping/more", "/healthz/", "/HEALTHZ"])
 def test_checks_that_are_not_there_are_not_found(server, path):
     assert server.request(path).status == 404
-
-
-def test_readiness_and_liveness_do_not_depend_on_redis(redis, server):
-    redis.kill()
-    for endpoint in ENDPOINTS:
-        assert server.request(f"/{endpoint}").status == 200

@@ -9,6 +9,7 @@ import pytest
 
 from https_client import render_request
 from server_process import MIB, READ, SANITIZED, VALUES
+from shared_server import lasting_redis, lasting_server, redis, server  # Fixtures.
 from wire_format import parse_message
 
 HOST = b"Host: localhost\r\n"

@@ -240,13 +240,11 @@ def test_something_that_is_no_working_redis(start_server, tmp_path, answer, caus
         pretender.close()
 
 
-def test_a_hundred_lost_connections_leak_nothing(redis, server):
+def test_lost_connections_leak_nothing(redis, server):
     server.request(READ)
     before = server.resources()
     for _ in range(20):
-        for client in redis.run("client", "list", "type", "normal").splitlines():
-            if "cmd=client" not in client:
-                redis.run("client", "kill", "id", client.split()[0].removeprefix("id="))
+        redis.run("client", "kill", "type", "normal")  # All but that of this very command.
         recovers(server, "0")
     eventually(lambda: server.resources().descriptors <= before.descriptors)
     eventually(lambda: server.resources().threads <= before.threads)

@@ -1,36 +1,23 @@
 #include "metrics/label_selector.h"
 
 #include <cstddef>
-#include <fstream>
 #include <functional>
-#include <iterator>
 #include <map>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include <rapidjson/document.h>
-
 #include "test/support/catch.h"
+#include "test/support/golden.h"
 
 using metrics::LabelSelector;
 using metrics::LabelSelectorError;
+using test::Text;
 using Operator = metrics::LabelSelector::Operator;
 using LabelMap = std::map<std::string, std::string, std::less<>>;
 using namespace std::string_literals;
 
 namespace {
-
-rapidjson::Document ReadGolden(const std::string& name) {
-  std::ifstream file(TEST_GOLDEN_DIR "/" + name, std::ios::binary);
-  const std::string text(std::istreambuf_iterator<char>(file), {});
-  rapidjson::Document document;
-  document.Parse(text.data(), text.size());
-  REQUIRE_FALSE(document.HasParseError());
-  return document;
-}
-
-std::string String(const rapidjson::Value& value) { return {value.GetString(), value.GetStringLength()}; }
 
 // The operator as selection.Operator spells it.
 std::string Spelling(Operator op) {
@@ -91,33 +78,32 @@ const std::string kPrefixRule =
 
 TEST_CASE("label selector: reads, prints, refuses and matches as Kubernetes did when the golden file was made",
           "[metrics]") {
-  const auto golden = ReadGolden("selectors.json");
-  REQUIRE(golden.Size() > 0);
+  const auto golden = test::ReadGolden("selectors.json");
   for (const auto& vector : golden.GetArray()) {
-    const std::string input = String(vector["input"]);
+    const std::string input = Text(vector["input"]);
     CAPTURE(input);
     if (vector.HasMember("error")) {
-      CHECK(ErrorOf(input) == String(vector["error"]));
+      CHECK(ErrorOf(input) == Text(vector["error"]));
       continue;
     }
     const auto selector = LabelSelector::Parse(input);
-    CHECK(selector.ToString() == String(vector["string"]));
+    CHECK(selector.ToString() == Text(vector["string"]));
     CHECK(selector.requirements().empty() == vector["empty"].GetBool());
 
     const auto& wanted = vector["requirements"];
     REQUIRE(selector.requirements().size() == wanted.Size());
     for (rapidjson::SizeType i = 0; i < wanted.Size(); ++i) {
       const auto& requirement = selector.requirements()[i];
-      CHECK(requirement.key == String(wanted[i]["key"]));
-      CHECK(Spelling(requirement.op) == String(wanted[i]["operator"]));
+      CHECK(requirement.key == Text(wanted[i]["key"]));
+      CHECK(Spelling(requirement.op) == Text(wanted[i]["operator"]));
       std::vector<std::string> values;
-      for (const auto& value : wanted[i]["values"].GetArray()) values.push_back(String(value));
+      for (const auto& value : wanted[i]["values"].GetArray()) values.push_back(Text(value));
       CHECK(requirement.values == values);
     }
 
     for (const auto& match : vector["matches"].GetArray()) {
       LabelMap labels;
-      for (const auto& label : match["labels"].GetObject()) labels[String(label.name)] = String(label.value);
+      for (const auto& label : match["labels"].GetObject()) labels[Text(label.name)] = Text(label.value);
       CAPTURE(labels);
       CHECK(selector.Matches(labels) == match["matches"].GetBool());
     }

@@ -37,25 +37,68 @@ TEST_CASE("defaults are those of the documentation", "[server]") {
 }
 
 TEST_CASE("every wrong value is named, all at once", "[server]") {
-  const std::string refusal = Refusal({"serve", "--redis-url", "http://x", "--secure-port", "70000", "--bind-address", "here",
-                                       "--auth", "some", "--redis-timeout", "5", "--tls-cert-file", "a", "--log-level",
-                                       "loud", "--max-connections", "-1"});
-  for (const char* expected : {"--redis-url: ", "--secure-port=\"70000\": must be a whole number from 0 to 65535",
-                               "--bind-address=\"here\": must be an IPv4 or IPv6 address",
-                               "--auth=\"some\": must be one of client-certificate, none",
-                               "--redis-timeout=\"5\": must be a duration", "--tls-cert-file: needs --tls-private-key-file",
-                               "--log-level=\"loud\": must be one of debug, info, warning, error", "--max-connections=\"-1\""}) {
+  const std::string refusal =
+      Refusal({"serve", "--redis-url", "http://x", "--secure-port", "70000", "--bind-address", "here", "--auth", "some",
+               "--redis-timeout", "5", "--tls-cert-file", "a", "--log-level", "loud", "--max-connections", "-1"});
+  for (const char* expected :
+       {"--redis-url: ", "--secure-port=\"70000\": must be a whole number from 0 to 65535",
+        "--bind-address=\"here\": must be an IPv4 or IPv6 address",
+        "--auth=\"some\": must be one of delegated, client-certificate, none",
+        "--redis-timeout=\"5\": must be a duration", "--tls-cert-file: needs --tls-private-key-file",
+        "--log-level=\"loud\": must be one of debug, audit, info, warning, error", "--max-connections=\"-1\""}) {
     CHECK_THAT(refusal, ContainsText(expected));
   }
 }
 
 TEST_CASE("nobody is let in by accident", "[server]") {
-  CHECK_THAT(Refusal({"serve", "--redis-url", "redis://r"}), ContainsText("--client-ca-file: is required"));
+  CHECK_THAT(Refusal({"serve", "--redis-url", "redis://r"}), ContainsText("--auth: outside of a cluster needs"));
   CHECK_THAT(Refusal({"serve", "--redis-url", "redis://r", "--auth", "none"}), ContainsText("loopback"));
   CHECK_THAT(Refusal({"serve", "--redis-url", "redis://r", "--auth", "none", "--bind-address", "::"}),
              ContainsText("loopback"));
   CHECK(Refusal({"serve", "--redis-url", "redis://r", "--auth", "none", "--bind-address", "127.8.0.1"}) == "accepted");
   CHECK(Refusal({"serve", "--redis-url", "redis://r", "--auth", "none", "--bind-address", "::1"}) == "accepted");
+}
+
+/// As Kubernetes sets it in a pod, for the time of a test.
+class Pod {
+ public:
+  Pod() {
+    setenv("KUBERNETES_SERVICE_HOST", "10.0.0.1", 1);
+    setenv("KUBERNETES_SERVICE_PORT", "443", 1);
+  }
+  Pod(const Pod&) = delete;
+  Pod& operator=(const Pod&) = delete;
+  ~Pod() {
+    unsetenv("KUBERNETES_SERVICE_HOST");
+    unsetenv("KUBERNETES_SERVICE_PORT");
+  }
+};
+
+TEST_CASE("who is asked about access follows from where the server runs and what it is given", "[server]") {
+  const auto mode = [](std::vector<const char*> arguments) {
+    arguments.insert(arguments.begin(), {"serve", "--redis-url", "redis://r"});
+    return std::get<ServeOptions>(Parse(arguments)).auth;
+  };
+  CHECK(mode({"--kubeconfig", "k"}) == AuthMode::kDelegated);
+  CHECK(mode({"--client-ca-file", "ca.crt"}) == AuthMode::kClientCertificate);
+  const Pod pod;
+  CHECK(mode({}) == AuthMode::kDelegated);
+  CHECK(mode({"--auth", "delegated"}) == AuthMode::kDelegated);
+  CHECK(mode({"--client-ca-file", "ca.crt"}) == AuthMode::kClientCertificate);
+  CHECK(mode({"--auth", "none", "--bind-address", "127.0.0.1"}) == AuthMode::kNone);
+}
+
+TEST_CASE("flags of another kind of access are refused", "[server]") {
+  const auto refusal = [](std::vector<const char*> arguments) {
+    arguments.insert(arguments.begin(), {"serve", "--redis-url", "redis://r"});
+    return Refusal(arguments);
+  };
+  CHECK_THAT(refusal({"--auth", "delegated"}),
+             ContainsText("--auth=\"delegated\": needs --kubeconfig outside of a cluster"));
+  CHECK_THAT(refusal({"--auth", "client-certificate", "--client-ca-file", "ca.crt", "--kubeconfig", "k"}),
+             ContainsText("--kubeconfig=\"k\": is for --auth=delegated"));
+  CHECK_THAT(refusal({"--kubeconfig", "k", "--client-ca-file", "ca.crt"}),
+             ContainsText("--client-ca-file=\"ca.crt\": is for --auth=client-certificate"));
 }
 
 TEST_CASE("a password in a flag is refused without being repeated", "[server]") {
