@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Checks manifests/ and hpa-examples/ without a cluster or an account: our own rules, formatting, the evaluator against a real tofu,
+# Checks manifests/ and hpa-examples/ without a cluster or an account: our own rules, the executor on a Redis of its own, formatting, the evaluator against a real tofu,
 # Kubernetes' and Karpenter's schemas, checkov and tflint. Tools are built once, into build/manifest-tools (about 5 minutes; 10 more without a tofu or terraform).
-# usage: scripts/check-manifests.sh [--quick]   --quick: our own rules only (seconds); what kube-apiserver says is scripts/e2e.sh's part
+# usage: scripts/check-manifests.sh [--quick]   --quick: rules and executor only (half a minute); what kube-apiserver says is scripts/e2e.sh's part
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -12,10 +12,10 @@ karpenter=v1.15.1
 
 step() { printf '\n== %s\n' "$*"; }
 
-step "our own rules, each proved able to fail"
+step "our own rules, each proved able to fail, and the executor"
 [ -x "$python" ] || python3 -m venv "$tools/venv"
-"$tools/venv/bin/pip" install --quiet --requirement test/manifests/requirements.txt
-"$python" -m pytest -q -p no:cacheprovider test/manifests
+"$tools/venv/bin/pip" install --quiet --requirement test/manifests/requirements.txt --requirement hpa-examples/executor/requirements.txt
+"$python" -m pytest -q -p no:cacheprovider test/manifests test/executor
 [ "${1:-}" != --quick ] || exit 0
 
 go_install() { # name module@version

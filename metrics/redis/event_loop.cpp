@@ -86,8 +86,8 @@ void EventLoop::RunTasks() {
 
 void EventLoop::Wake() const {
   const std::uint64_t one = 1;
-  [[maybe_unused]] const auto size = ::write(wake_.get(), &one,
-                                             sizeof one);  // Fails only when a wake-up is due anyway.
+  // Fails only if it was done so often that the loop will wake anyway.
+  [[maybe_unused]] const auto size = ::write(wake_.get(), &one, sizeof one);
 }
 
 Timer::Timer(EventLoop& loop, std::function<void()> on_alarm)

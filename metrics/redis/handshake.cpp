@@ -57,8 +57,7 @@ std::optional<Failure> Handshake::Take(const Reply& reply) {
     case Step::kSelect:
       return Failure{KindOfError(error), "refused SELECT " + std::to_string(database_) + ": " + QuoteError(error)};
     case Step::kPing:
-      break;  // NOPERM, LOADING, MASTERDOWN, …: Redis is alive, and reads have
-              // their own answers.
+      break;  // NOPERM, LOADING, MASTERDOWN, …: Redis is alive, and reads get errors of their own.
   }
   return std::nullopt;
 }

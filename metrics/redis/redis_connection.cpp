@@ -41,7 +41,7 @@ UniqueFd BeginConnect(const Address& address, int& error) {
   const auto* const name = reinterpret_cast<const sockaddr*>(&address.storage);
   if (socket && (::connect(socket.get(), name, address.length) == 0 || errno == EINPROGRESS)) return socket;
   error = errno;
-  return UniqueFd();
+  return {};
 }
 
 /// The result of a connect that is over.
@@ -98,8 +98,9 @@ std::vector<Reply> RedisConnection::Call(Batch batch, Clock::time_point deadline
 
 void RedisConnection::Send(Batch batch, Clock::time_point deadline, ResultCallback callback) {
   const auto now = Clock::now();
-  if (deadline <= now)
+  if (deadline <= now) {
     return callback(FailureOf(UnavailableKind::kTimeout, "was not asked: the time for an answer was up"));
+  }
   std::unique_lock lock(mutex_);
   if (!is_up_ && !may_wait_) {
     const Failure failure = *failure_;
@@ -200,8 +201,7 @@ void RedisConnection::ShakeHands() {
 }
 
 void RedisConnection::Receive() {
-  std::array<char, 16384> buffer;  // NOLINT(cppcoreguidelines-pro-type-member-init):
-                                   // recv() fills it.
+  std::array<char, 16384> buffer;
   const auto size = ::recv(socket_.get(), buffer.data(), buffer.size(), 0);
   if (size > 0) {
     try {
@@ -303,6 +303,8 @@ void RedisConnection::Enter(State state, Clock::duration at_most) {
 
 void RedisConnection::OnTimer() {
   const auto now = Clock::now();
+  // An answer that has arrived is not late because this thread is.
+  if (state_ == State::kHandshaking || state_ == State::kUp) Receive();
   bool is_stalled = false;
   {
     const std::lock_guard lock(mutex_);
@@ -377,8 +379,7 @@ void RedisConnection::Shutdown() {
 
 void RedisConnection::Write(std::string_view bytes) {
   if (unwritten_.empty()) {
-    // Whatever keeps send() from taking all: what is left waits for EPOLLOUT, and a broken socket is for Receive() to
-    // see.
+    // What send() does not take waits for EPOLLOUT, whatever the reason: a broken socket is for Receive() to see.
     const auto sent = ::send(socket_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
     if (sent > 0) bytes.remove_prefix(static_cast<std::size_t>(sent));
     if (bytes.empty()) return;

@@ -125,8 +125,7 @@ class RedisConnection {
 
   // Used on the loop's thread only.
   State state_ = State::kPausing;
-  Clock::time_point state_end_ = Clock::time_point::max();  // What state_ waits for must have happened by
-                                                            // then.
+  Clock::time_point state_end_ = Clock::time_point::max();  // When what state_ waits for is late.
   std::vector<Address> addresses_;
   std::size_t next_address_ = 0;
   std::string connect_error_;
@@ -143,8 +142,7 @@ class RedisConnection {
   // Guarded by mutex_.
   mutable std::mutex mutex_;
   bool is_up_ = false;
-  UniqueFd socket_;  // Changes on the loop's thread only, which may therefore
-                     // read it without mutex_.
+  UniqueFd socket_;  // Changed on the loop's thread only, which may therefore read it without mutex_.
   std::string unwritten_;
   RequestQueue requests_;
   std::optional<Failure> failure_;  // The last one, since the connection was up.

@@ -87,10 +87,7 @@ std::string TakeHost(std::string_view& authority) {
 RedisUrl ParseTcp(std::string_view rest) {
   std::string_view authority = rest.substr(0, rest.find_first_of("/?#"));
   std::string_view tail = rest.substr(authority.size());
-  if (tail.find('@') != kNone)
-    Fail(
-        "has a '/', '?' or '#' before its '@'; percent-encode it in the "
-        "password");
+  if (tail.find('@') != kNone) Fail("has a '/', '?' or '#' before its '@'; percent-encode it in the password");
   RedisUrl url;
   url.credentials = TakeCredentials(authority);
   url.endpoint.host = TakeHost(authority);
@@ -111,10 +108,7 @@ RedisUrl ParseUnix(std::string_view rest) {
   std::string_view tail = rest.substr(authority.size());
   RedisUrl url;
   url.credentials = TakeCredentials(authority);
-  if (!authority.empty())
-    Fail(
-        "has a host, which unix:// does not know; a path needs three slashes: "
-        "unix:///run/redis.sock");
+  if (!authority.empty()) Fail("has a host, which unix:// does not know; a path needs three slashes: unix:///path");
   const std::string_view path = tail.substr(0, tail.find_first_of("?#"));
   tail.remove_prefix(path.size());
   url.endpoint.unix_path = Decode(path, "path");

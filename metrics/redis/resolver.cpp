@@ -51,8 +51,8 @@ Resolution UnixAddress(const std::string& path) {
 
 void Resolve(const RedisEndpoint& endpoint, std::function<void(Resolution)> done) {
   if (!endpoint.unix_path.empty()) return done(UnixAddress(endpoint.unix_path));
-  if (Resolution numeric = LookUp(endpoint, AI_NUMERICHOST); !numeric.addresses.empty())
-    return done(std::move(numeric));
+  Resolution numeric = LookUp(endpoint, AI_NUMERICHOST);
+  if (!numeric.addresses.empty()) return done(std::move(numeric));
   std::thread([endpoint, done = std::move(done)] { done(LookUp(endpoint, 0)); }).detach();
 }
 

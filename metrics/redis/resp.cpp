@@ -13,7 +13,7 @@ namespace {
 /// "*3\r\n" and the like.
 void AppendHeader(std::string& out, char type, std::size_t number) {
   std::array<char, 20> digits;  // As long as 2^64.
-  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), number).ptr;
+  auto* const end = std::to_chars(digits.data(), digits.data() + digits.size(), number).ptr;
   out += type;
   out.append(digits.data(), end);
   out += "\r\n";

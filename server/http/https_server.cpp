@@ -384,6 +384,9 @@ class HttpsServer::Reactor {
       constexpr std::string_view kHint =
           "HTTP/1.0 400 Bad Request\r\nContent-Type: text/plain\r\n\r\nThis server speaks HTTPS only.\n";
       [[maybe_unused]] const auto sent = send(connection.fd.get(), kHint.data(), kHint.size(), MSG_NOSIGNAL);
+      Linger(connection);
+      Advance(it);
+      return;
     }
     Close(it);
   }
@@ -494,11 +497,15 @@ class HttpsServer::Reactor {
       return !draining_;
     }
     SSL_shutdown(connection.session.get());
+    Linger(connection);
+    return true;
+  }
+
+  static void Linger(Connection& connection) {
     shutdown(connection.fd.get(), SHUT_WR);
     connection.state = Connection::State::kLingering;
     connection.since = Clock::now();
     connection.deadline = connection.since + kLingerTimeout;
-    return true;
   }
 
   /// What a client still sends after its last answer is of no interest, encrypted or not.

@@ -68,7 +68,13 @@ class ControlPlane:
     def kubectl(self, *arguments: str | Path, stdin: str | None = None) -> str:
         """Runs kubectl as cluster admin and returns its output. Throws KubectlError."""
         done = subprocess.run(
-            [self._parts / "kubectl", *arguments], env=self.environment, input=stdin, capture_output=True, text=True, timeout=120, check=False
+            [self._parts / "kubectl", *arguments],
+            env=self.environment,
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
         )
         if done.returncode != 0:
             raise KubectlError(done.stderr)

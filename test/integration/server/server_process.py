@@ -7,6 +7,9 @@ import signal
 import subprocess
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
 
 from eventually import eventually
 from https_client import Connection, client_context, connect
@@ -14,6 +17,7 @@ from https_client import Connection, client_context, connect
 BINARY = os.environ["QMS_BINARY"]
 # Sanitizers keep shadow memory and hold back what is freed, so there the numbers say nothing about the server.
 SANITIZED = os.environ.get("QMS_SANITIZE", "") != ""
+PROC_MOUNTED = Path("/proc/self").exists()  # Not in every chroot.
 
 VALUES = "/apis/external.metrics.k8s.io/v1beta1/namespaces/default/redis_queue_length"
 READ = VALUES + "?labelSelector=queue%3Djobs"
@@ -38,6 +42,11 @@ class Resources:
     descriptors: int
     threads: int
     resident: int  # Bytes.
+
+
+def _bytes(text):
+    """Of "12 kB"."""
+    return int(text.split()[0]) * 1024
 
 
 class ServerProcess:
@@ -104,32 +113,40 @@ class ServerProcess:
     # Looking at it ------------------------------------------------------------------------------------------------
 
     def resources(self):
-        return Resources(len(os.listdir(f"/proc/{self.pid}/fd")), int(self._from_status("Threads")),
-                         int(self._from_status("VmRSS").split()[0]) * 1024)
+        status = self._status()
+        return Resources(len(list(self._proc().joinpath("fd").iterdir())), int(status["Threads"]), _bytes(status["VmRSS"]))
 
     def peak_resident(self):
         """Bytes."""
-        return int(self._from_status("VmHWM").split()[0]) * 1024
+        return _bytes(self._status()["VmHWM"])
 
     def processor_seconds(self):
-        with open(f"/proc/{self.pid}/stat", encoding="ascii") as stat:
-            fields = stat.read().rsplit(")", 1)[1].split()
+        fields = self._proc().joinpath("stat").read_text().rsplit(")", 1)[1].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
-    def _from_status(self, name):
-        with open(f"/proc/{self.pid}/status", encoding="ascii") as status:
-            return re.search(rf"^{name}:\s*(.*)$", status.read(), re.MULTILINE)[1]
+    def arguments(self):
+        """As every user of the machine can read them."""
+        return self._proc().joinpath("cmdline").read_text()
+
+    def _status(self):
+        return dict(line.split(":\t", 1) for line in self._proc().joinpath("status").read_text().splitlines())
+
+    def _proc(self):
+        if not PROC_MOUNTED:
+            pytest.skip("/proc is not mounted here")
+        return Path(f"/proc/{self.pid}")
 
     @contextmanager
     def unharmed(self, growth=8 * MIB):
         """What is done inside leaves the server as it was: descriptors, threads, memory (but for `growth` bytes, which an
-        allocator may keep), and it answers."""
+        allocator may keep), and it answers. Without /proc, only that."""
         assert self.request(READ).status == 200
-        before = self.resources()
+        before = self.resources() if PROC_MOUNTED else None
         yield
-        eventually(lambda: self.resources().descriptors <= before.descriptors)
-        eventually(lambda: self.resources().threads == before.threads)
-        assert SANITIZED or self.resources().resident <= before.resident + growth
+        if before is not None:
+            eventually(lambda: self.resources().descriptors <= before.descriptors)
+            eventually(lambda: self.resources().threads == before.threads)
+            assert SANITIZED or self.resources().resident <= before.resident + growth
         assert self.request(READ).status == 200
 
     # Ending it ----------------------------------------------------------------------------------------------------

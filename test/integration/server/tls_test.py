@@ -79,6 +79,7 @@ def test_a_client_without_server_name_is_served(server):
     assert server.connect(context, server_hostname=None).request("/healthz").status == 200
 
 
+@pytest.mark.filterwarnings("ignore:ssl.TLSVersion")  # They are deprecated, which is the point.
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1])
 def test_old_versions_are_refused(server, version):
     with pytest.raises(ssl.SSLError) as refused:
@@ -141,7 +142,10 @@ def test_sessions_are_resumed(server, version):
 
 
 def test_plain_http_is_told_what_is_wrong(server):
-    with server.unharmed(), socket.create_connection(server.address, timeout=60) as plain:
-        plain.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
-        answer = b"".join(iter(lambda: plain.recv(4096), b""))
-        assert answer.startswith(b"HTTP/1.0 400 ") and b"HTTPS" in answer
+    """Even if there is more of the request than the server reads, so that closing would reset the connection."""
+    with server.unharmed():
+        for size in (1, 100_000):
+            with socket.create_connection(server.address, timeout=60) as plain:
+                plain.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nX: " + b"a" * size + b"\r\n\r\n")
+                answer = b"".join(iter(lambda: plain.recv(4096), b""))
+                assert answer.startswith(b"HTTP/1.0 400 ") and b"HTTPS" in answer
