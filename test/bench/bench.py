@@ -136,11 +136,11 @@ class Load:
     cpu: float  # Of the server, per request.
 
 
-def measure_load(load_generator, pid, port, ca_file, path, connections, seconds, further=()):
+def measure_load(load_generator, pid, port, ca_file, path, connections, seconds):
     before = cpu_seconds(pid)
     output = subprocess.run(
         [load_generator, "--port", str(port), "--cacert", ca_file, "--path", path,
-         "--connections", str(connections), "--seconds", str(seconds), *further],
+         "--connections", str(connections), "--seconds", str(seconds)],
         check=True, stdout=subprocess.PIPE,
     ).stdout
     found = json.loads(output)
@@ -182,11 +182,12 @@ def measure_start(binary, redis_url, directory):
 
 
 def machine():
-    """The kind of machine, without a name that would tell which."""
+    """The kind of machine, without a name that would tell which, and how busy it is with other things."""
     cpu = re.search(r"^model name\s*: (.*)$", pathlib.Path("/proc/cpuinfo").read_text(), re.MULTILINE)
     release = re.search(r'^PRETTY_NAME="(.*)"$', pathlib.Path("/etc/os-release").read_text(), re.MULTILINE)
     return (f"{cpu.group(1) if cpu else 'unknown CPU'}, {len(os.sched_getaffinity(0))} cores shared by server, load "
-            f"generator and Redis; {release.group(1)}; {datetime.date.today().isoformat()}")
+            f"generator and Redis; load average {os.getloadavg()[0]:.1f} before; {release.group(1)}; "
+            f"{datetime.date.today().isoformat()}")
 
 
 def spread(values, digits):
@@ -202,10 +203,10 @@ def load_row(connections, name, loads, ratio):
             f"| {median('cpu'):.1f} µs | {ratio} |")
 
 
-def report(rounds, idle_share, starts, peak_kib, threads):
+def report(where, rounds, idle_share, starts, peak_kib, threads):
     """`rounds` has, for each number of connections, pairs of the empty handler's Load and the metric read's."""
     lines = [
-        f"Machine: {machine()}. The ratios are what carries over to other machines; the other numbers belong to this one.",
+        f"Machine: {where}. The ratios are what carries over to other machines; the other numbers belong to this one.",
         "",
         "| connections | request | requests/s | p50 | p99 | server CPU per request | p50 / p50 of `/livez` |",
         "|---:|---|---:|---:|---:|---:|---:|",
@@ -236,6 +237,7 @@ def write_result(text):
 
 
 def measure(arguments, directory):
+    where = machine()
     with redis_with_jobs(directory) as redis_url:
         starts = [measure_start(arguments.server, redis_url, directory) for _ in range(STARTS)]
         ca_file = f"{directory}/ca.crt"
@@ -256,7 +258,7 @@ def measure(arguments, directory):
                 for connections in CONNECTIONS
             }
             idle_share = measure_idle(context, server.pid, port)
-            return report(rounds, idle_share, starts, process_status(server.pid, "VmHWM"),
+            return report(where, rounds, idle_share, starts, process_status(server.pid, "VmHWM"),
                           process_status(server.pid, "Threads"))
 
 
