@@ -2,7 +2,10 @@
 
 #include <algorithm>
 #include <array>
+#include <compare>
 #include <fstream>
+#include <map>
+#include <mutex>
 
 #include <dirent.h>
 #include <prometheus/counter.h>
@@ -61,6 +64,20 @@ auto& Make(prometheus::Registry& registry, Builder builder, const char* name, co
 
 }  // namespace
 
+/// What one kind of request is counted in.
+struct RequestKind {
+  std::string verb;
+  std::string metric;
+  int code;
+
+  auto operator<=>(const RequestKind&) const = default;
+};
+
+struct RequestSeries {
+  Histogram* duration;
+  Counter* count;
+};
+
 struct Telemetry::Families {
   prometheus::Registry registry;
 
@@ -103,6 +120,33 @@ struct Telemetry::Families {
           .Add({});
   Gauge& descriptors =
       Make(registry, prometheus::BuildGauge(), "process_open_fds", "Open file descriptors of this process.").Add({});
+
+  // The library looks a series up by hashing its labels, which costs more than the rest of a count.
+  std::mutex mutex;
+  std::map<RequestKind, RequestSeries> request_series;                   // Guarded by mutex.
+  std::map<std::string, Histogram*, std::less<>> round_trips_by_source;  // Guarded by mutex.
+
+  RequestSeries SeriesOf(const RequestKind& kind) {
+    const std::lock_guard lock(mutex);
+    const auto [found, is_new] = request_series.try_emplace(kind);
+    if (is_new) {
+      prometheus::Labels labels{{"verb", kind.verb}, {"resource", kind.metric}};
+      found->second.duration = &request_duration.Add(labels, DurationBuckets());
+      labels.emplace("code", std::to_string(kind.code));
+      found->second.count = &requests.Add(labels);
+    }
+    return found->second;
+  }
+
+  Histogram& RoundTripsOf(std::string_view source) {
+    const std::lock_guard lock(mutex);
+    auto found = round_trips_by_source.find(source);
+    if (found == round_trips_by_source.end()) {
+      Histogram& histogram = round_trips.Add({{"source", std::string(source)}}, DurationBuckets());
+      found = round_trips_by_source.emplace(source, &histogram).first;
+    }
+    return *found->second;
+  }
 };
 
 Telemetry::Telemetry(std::string_view version) : families_(std::make_unique<Families>()) {
@@ -121,10 +165,9 @@ void Telemetry::OnCertificate(std::chrono::system_clock::time_point not_after) {
 void Telemetry::OnCertificateProblem() { families_->certificate_problems.Increment(); }
 
 void Telemetry::OnRequest(std::string_view verb, std::string_view metric, int code, std::chrono::nanoseconds duration) {
-  prometheus::Labels labels{{"verb", KnownVerb(verb)}, {"resource", std::string(metric)}};
-  families_->request_duration.Add(labels, DurationBuckets()).Observe(Seconds(duration));
-  labels.emplace("code", std::to_string(code));
-  families_->requests.Add(labels).Increment();
+  const RequestSeries series = families_->SeriesOf({KnownVerb(verb), std::string(metric), code});
+  series.duration->Observe(Seconds(duration));
+  series.count->Increment();
 }
 
 void Telemetry::OnOpenConnections(std::size_t count) { families_->open_connections.Set(static_cast<double>(count)); }
@@ -136,7 +179,7 @@ void Telemetry::OnHandshakeError() { families_->handshake_errors.Increment(); }
 void Telemetry::OnRejectedHead(int status) { families_->rejected.Add({{"code", std::to_string(status)}}).Increment(); }
 
 void Telemetry::OnRoundTrip(std::string_view source, std::chrono::nanoseconds duration) {
-  families_->round_trips.Add({{"source", std::string(source)}}, DurationBuckets()).Observe(Seconds(duration));
+  families_->RoundTripsOf(source).Observe(Seconds(duration));
 }
 
 void Telemetry::OnError(std::string_view source, metrics::UnavailableKind kind, std::string_view /*cause*/) {

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <condition_variable>
+#include <future>
 #include <system_error>
 #include <utility>
 
@@ -77,23 +77,15 @@ RedisConnection::~RedisConnection() {
 }
 
 std::vector<Reply> RedisConnection::Call(Batch batch, Clock::time_point deadline) {
-  struct {
-    std::mutex mutex;
-    std::condition_variable is_there;
-    std::optional<Result> result;
-  } answer;
-  Send(std::move(batch), deadline, [&answer](Result result) {
-    // Notified under the lock: as soon as it is free, `answer` may be gone.
-    const std::lock_guard lock(answer.mutex);
-    answer.result = std::move(result);
-    answer.is_there.notify_one();
-  });
-  std::unique_lock lock(answer.mutex);
-  answer.is_there.wait(lock, [&] { return answer.result.has_value(); });
-  if (const auto* failure = std::get_if<Failure>(&*answer.result)) {
+  // Shared, because the waiter may be gone before set_value() has returned.
+  const auto answer = std::make_shared<std::promise<Result>>();
+  std::future<Result> arrival = answer->get_future();
+  Send(std::move(batch), deadline, [answer](Result result) { answer->set_value(std::move(result)); });
+  Result result = arrival.get();
+  if (const auto* failure = std::get_if<Failure>(&result)) {
     throw MetricUnavailableError(failure->kind, failure->text);
   }
-  return std::get<std::vector<Reply>>(*std::move(answer.result));
+  return std::get<std::vector<Reply>>(std::move(result));
 }
 
 void RedisConnection::Send(Batch batch, Clock::time_point deadline, ResultCallback callback) {
@@ -374,6 +366,7 @@ void RedisConnection::Shutdown() {
   }
   if (socket_) CloseSocket();
   timer_.reset();
+  reported_ = status();  // Our own end is not an event to tell.
   Report();
 }
 

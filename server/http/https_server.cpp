@@ -152,9 +152,20 @@ class HttpsServer::Reactor {
     Watch(listener_.get(), kListenerId, EPOLLIN);
     Watch(wake_.get(), kWakeId, EPOLLIN | EPOLLET);
     for (unsigned i = 0; i < options_.workers; ++i) {
-      workers_.emplace_back([this](const std::stop_token& stop) { Work(stop); });
+      workers_.emplace_back([this] { Work(); });
     }
   }
+
+  ~Reactor() {
+    {
+      const std::lock_guard lock(jobs_mutex_);
+      stopping_ = true;
+    }
+    jobs_available_.notify_all();
+  }
+
+  Reactor(const Reactor&) = delete;
+  Reactor& operator=(const Reactor&) = delete;
 
   std::uint16_t port() const {
     SocketAddress address{};
@@ -321,7 +332,9 @@ class HttpsServer::Reactor {
       const Rank rank = vouched_for ? kVouchedFor : c.answered ? kAnswered : kNewcomer;
       newcomers += rank == kNewcomer ? 1 : 0;
       auto& longest = longest_waiting.at(rank);
-      if (longest == connections_.end() || c.since < longest->second.since) {
+      // Whoever waits for us to go on with the handshake is not idle.
+      if (longest == connections_.end() ||
+          std::pair(c.handshake_queued, c.since) < std::pair(longest->second.handshake_queued, longest->second.since)) {
         longest = it;
       }
     }
@@ -534,10 +547,11 @@ class HttpsServer::Reactor {
     jobs_available_.notify_one();
   }
 
-  void Work(const std::stop_token& stop) {
+  void Work() {
     for (;;) {
       std::unique_lock lock(jobs_mutex_);
-      if (!jobs_available_.wait(lock, stop, [this] { return !jobs_.empty(); })) {
+      jobs_available_.wait(lock, [this] { return stopping_ || !jobs_.empty(); });
+      if (stopping_) {
         return;
       }
       Job job = std::move(jobs_.front());
@@ -652,8 +666,9 @@ class HttpsServer::Reactor {
   std::shared_ptr<const TlsContext> tls_;  // Guarded by tls_mutex_.
 
   std::mutex jobs_mutex_;
-  std::condition_variable_any jobs_available_;
-  std::deque<Job> jobs_;  // Guarded by jobs_mutex_; no longer than there are connections.
+  std::condition_variable jobs_available_;
+  bool stopping_ = false;  // Guarded by jobs_mutex_.
+  std::deque<Job> jobs_;   // Guarded by jobs_mutex_; no longer than there are connections.
 
   std::mutex answers_mutex_;
   std::vector<Answer> answers_;  // Guarded by answers_mutex_.

@@ -10,7 +10,10 @@ namespace {
 
 TlsMaterial NewMaterial() {
   auto made = MakeSelfSignedCertificate({"localhost"}, std::chrono::hours(1));
-  return {.certificate_chain = made.certificate_chain, .private_key = made.private_key, .client_ca = {}, .source = "tls.crt"};
+  return {.certificate_chain = made.certificate_chain,
+          .private_key = made.private_key,
+          .client_ca = {},
+          .source = "tls.crt"};
 }
 
 /// The files, and what the reloader made of them.
@@ -66,7 +69,8 @@ TEST_CASE("a renewed certificate is taken into use once, a bad one never", "[htt
   files.Write(half);
   CHECK(files.uses() == 0);
   CHECK(files.reports() == 1);
-  CHECK_THAT(reloader.Problem().value_or(""), ContainsText("tls.crt: the private key does not belong to the certificate"));
+  CHECK_THAT(reloader.Problem().value_or(""),
+             ContainsText("tls.crt: the private key does not belong to the certificate"));
 
   files.Write(second);
   CHECK(files.uses() == 1);

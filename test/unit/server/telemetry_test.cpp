@@ -12,7 +12,8 @@ TEST_CASE("requests are counted by verb, metric and code", "[server]") {
   const std::string page = telemetry.Render();
   CHECK_THAT(page, ContainsText(R"(apiserver_request_total{code="200",resource="redis_queue_length",verb="list"} 1)"));
   CHECK_THAT(page, ContainsText(R"(apiserver_request_total{code="404",resource="",verb="get"} 1)"));
-  CHECK_THAT(page, ContainsText(R"(apiserver_request_duration_seconds_count{resource="redis_queue_length",verb="list"} 1)"));
+  CHECK_THAT(page,
+             ContainsText(R"(apiserver_request_duration_seconds_count{resource="redis_queue_length",verb="list"} 1)"));
   CHECK_THAT(page, ContainsText(R"(queue_metrics_build_info{version="v1"} 1)"));
 }
 
