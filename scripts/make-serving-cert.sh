@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Gives the server its serving certificate: a Secret for the pods, and its CA for the APIService, so that kube-apiserver knows whom it
 # talks to. For clusters without cert-manager (with it: manifests/server/components/cert-manager). Needs kubectl and OpenSSL 3.
-# The CA's key is thrown away once it has signed. To renew, run it again and restart the Deployment: the CA of the certificate
-# still in use stays trusted meanwhile.
+# The CA's key is thrown away once it has signed. To renew, run it again: the server takes the new pair into use as soon as the kubelet
+# has brought it, and the CA of the old one stays trusted meanwhile.
 #   usage: scripts/make-serving-cert.sh [DAYS]      valid for a year unless told otherwise
 set -euo pipefail
 
