@@ -19,6 +19,8 @@ for part in "$@"; do
     [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || missing+=("$package")
   done
 done
+# A chroot fresh from debootstrap has no /etc/hosts, and so no localhost for the tests.
+getent ahosts localhost > /dev/null || missing+=(libnss-myhostname)
 [ ${#missing[@]} -gt 0 ] || exit 0
 
 if [ "$(id -u)" != 0 ]; then

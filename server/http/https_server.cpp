@@ -273,14 +273,17 @@ class HttpsServer::Reactor {
       UniqueFd fd(accept4(listener_.get(), &address.any, &length, SOCK_NONBLOCK | SOCK_CLOEXEC));
       if (fd.get() < 0) {
         if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
+          ShedOne();
           PauseAccepting();
         }
         return;
       }
-      if (connections_.size() >= max_connections_) {
-        ShedOne();
-      }
+      const bool room = connections_.size() < max_connections_ || ShedOne();
       Add(std::move(fd), ToString(address));
+      if (!room) {
+        PauseAccepting();
+        return;
+      }
     }
   }
 
@@ -308,17 +311,17 @@ class HttpsServer::Reactor {
     observer_.OnOpenConnections(connections_.size());
   }
 
-  /// The process is out of descriptors: room is made, and accepting goes on with the next sweep.
+  /// Until the next sweep; new clients wait in the kernel's queue meanwhile.
   void PauseAccepting() {
-    ShedOne();
     epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, listener_.get(), nullptr);
     accepting_paused_ = true;
   }
 
   /// Clients with a verified certificate (the front proxy) go last. Of the others, newcomers that never sent a whole
   /// request and clients that were answered before have a right to half of the room each, so that neither can keep the
-  /// other out. Among equals, the one that has waited longest goes. Requests in flight are never cut off.
-  void ShedOne() {
+  /// other out. Among equals, the one that has waited longest goes. Requests in flight are never cut off: false if
+  /// there is nothing else.
+  bool ShedOne() {
     enum Rank : std::uint8_t { kNewcomer, kAnswered, kVouchedFor };
     std::array<ConnectionMap::iterator, 3> longest_waiting;
     longest_waiting.fill(connections_.end());
@@ -345,9 +348,10 @@ class HttpsServer::Reactor {
       if (victim != connections_.end()) {
         observer_.OnShed();
         Close(victim);
-        return;
+        return true;
       }
     }
+    return false;
   }
 
   void Close(ConnectionMap::iterator connection) {
@@ -390,6 +394,7 @@ class HttpsServer::Reactor {
     }
     const int reason = SSL_get_error(connection.session.get(), result);
     if (reason == SSL_ERROR_WANT_READ || reason == SSL_ERROR_WANT_WRITE) {
+      connection.since = Clock::now();  // Its turn, from now on.
       return;
     }
     observer_.OnHandshakeError();

@@ -1,6 +1,7 @@
 """More clients than there is room for: who is let go, and who is not."""
 
 import resource
+import time
 
 import pytest
 
@@ -93,6 +94,25 @@ def test_requests_in_flight_are_not_cut_off(redis, start_server):
         redis.thaw()
         assert busy.read_response().status == 200
     close_all(visitors)
+
+
+def test_the_limit_holds_while_everybody_is_being_served(redis, start_server):
+    """Nobody can be let go then, so that newcomers have to wait."""
+    server = start_server(max_connections=16, redis_timeout="30s")
+    assert server.value() == "0"
+    before = server.resources().descriptors
+    redis.freeze()
+    busy = [server.connect() for _ in range(16)]
+    for connection in busy:
+        connection.send(render_request(READ))
+    visitors = [connect(server.address) for _ in range(200)]
+    time.sleep(1)
+    assert server.resources().descriptors <= before + 16 + 1  # The next in line.
+    redis.thaw()
+    for connection in busy:
+        assert connection.read_response().status == 200
+    assert server.value() == "0"
+    close_all(busy + visitors)
 
 
 def test_a_server_without_descriptors_goes_on(redis, start_server):
