@@ -9,7 +9,7 @@ declare -A packages=(
   [run]="redis-server redis-tools curl ca-certificates"
   [test]="catch2 redis-server redis-tools openssl curl python3 python3-pytest"
   [e2e]="openssl python3 python3-pytest python3-yaml redis-server redis-tools"
-  [check]="clang-format-14 clang-tidy-14 git"
+  [check]="clang-format-14 clang-tidy-14 git python3-venv"
   [fuzz]="clang-14 libclang-rt-14-dev"
 )
 

@@ -53,7 +53,7 @@ show() {
 redis rpush "$queue" one two three > /dev/null
 echo
 echo "Three jobs are in the list \"$queue\". What the HPA reads:"
-show "curl --cacert $dir/ca.crt '$metric'"
+show "curl -sS --cacert $dir/ca.crt '$metric'"
 redis lpop "$queue" > /dev/null
 echo "One job was taken:"
 show "curl -s --cacert $dir/ca.crt '$metric' | grep value"

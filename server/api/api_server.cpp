@@ -2,13 +2,9 @@
 
 #include <algorithm>
 #include <array>
-#include <ctime>
-#include <iomanip>
-#include <locale>
 #include <optional>
 #include <random>
 #include <span>
-#include <sstream>
 #include <stdexcept>
 #include <utility>
 
@@ -21,6 +17,7 @@
 #include "server/api/openapi.h"
 #include "server/api/request_info.h"
 #include "server/duration.h"
+#include "server/http/http_date.h"
 #include "server/wire/json.h"
 #include "server/wire/negotiation.h"
 #include "server/wire/protobuf.h"
@@ -128,17 +125,6 @@ http::Response AggregatedDiscovery(const http::Request& request, const wire::Med
   response.content_type += ";g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
   response.headers = {{"Vary", "Accept"}, {"Cache-Control", "public"}};
   return Cacheable(request, std::move(response), DocumentHash(wire::EncodeJson(list, wire::JsonStyle::kCompact)));
-}
-
-/// RFC 9110 5.6.7.
-std::string HttpDate(std::chrono::system_clock::time_point time) {
-  const std::time_t seconds = std::chrono::system_clock::to_time_t(time);
-  std::tm utc{};
-  gmtime_r(&seconds, &utc);
-  std::ostringstream text;
-  text.imbue(std::locale::classic());
-  text << std::put_time(&utc, "%a, %d %b %Y %H:%M:%S GMT");
-  return text.str();
 }
 
 /// A random UUID (RFC 9562, version 4).
@@ -300,7 +286,8 @@ http::Response ApiServer::AnswerOpenApi(const http::Request& request) const {
   // behind it into 502. The current document is right in any case; it is just not to be kept under the old URL.
   if (v3 && request.QueryValue("hash") == hash) {
     response.headers.emplace_back("Cache-Control", "public, immutable");
-    response.headers.emplace_back("Expires", HttpDate(std::chrono::system_clock::now() + std::chrono::years(1)));
+    response.headers.emplace_back("Expires",
+                                  http::FormatHttpDate(std::chrono::system_clock::now() + std::chrono::years(1)));
   }
   return Cacheable(request, std::move(response), hash);
 }

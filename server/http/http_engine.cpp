@@ -1,6 +1,5 @@
 #include "server/http/http_engine.h"
 
-#include <array>
 #include <cstring>
 #include <ctime>
 #include <utility>
@@ -8,6 +7,7 @@
 #include <httplib.h>
 
 #include "server/http/gzip.h"
+#include "server/http/http_date.h"
 
 namespace server::http {
 namespace {
@@ -46,27 +46,12 @@ class MemoryStream final : public httplib::Stream {
   std::string output_;
 };
 
-/// RFC 9110 5.6.7: "Tue, 24 Nov 2026 06:12:00 GMT", whatever the locale.
-std::string FormatHttpDate(std::time_t now) {
-  constexpr std::array<const char*, 7> kDays{"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
-  constexpr std::array<const char*, 12> kMonths{"Jan", "Feb", "Mar", "Apr", "May", "Jun",
-                                                "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
-  std::tm utc{};
-  gmtime_r(&now, &utc);
-  std::array<char, 64> text{};
-  const int length = std::snprintf(text.data(), text.size(), "%s, %02d %s %04d %02d:%02d:%02d GMT",
-                                   kDays.at(static_cast<std::size_t>(utc.tm_wday)), utc.tm_mday,
-                                   kMonths.at(static_cast<std::size_t>(utc.tm_mon)), utc.tm_year + 1900, utc.tm_hour,
-                                   utc.tm_min, utc.tm_sec);
-  return {text.data(), static_cast<std::size_t>(length)};
-}
-
 /// Now, formatted once a second.
 const std::string& HttpDate() {
   thread_local std::time_t formatted_for = 0;
   thread_local std::string date;
   if (const std::time_t now = std::time(nullptr); now != formatted_for) {
-    date = FormatHttpDate(now);
+    date = FormatHttpDate(std::chrono::system_clock::from_time_t(now));
     formatted_for = now;
   }
   return date;

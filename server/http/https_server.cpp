@@ -335,9 +335,7 @@ class HttpsServer::Reactor {
       const Rank rank = vouched_for ? kVouchedFor : c.answered ? kAnswered : kNewcomer;
       newcomers += rank == kNewcomer ? 1 : 0;
       auto& longest = longest_waiting.at(rank);
-      // Whoever waits for us to go on with the handshake is not idle.
-      if (longest == connections_.end() ||
-          std::pair(c.handshake_queued, c.since) < std::pair(longest->second.handshake_queued, longest->second.since)) {
+      if (longest == connections_.end() || c.since < longest->second.since) {
         longest = it;
       }
     }
@@ -368,11 +366,13 @@ class HttpsServer::Reactor {
     }
   }
 
+  /// The last to come is the first to be served: when there are more than can be, it is the one that has not given up
+  /// yet, and whoever is half-way gets to the end.
   void ShakeHands() {
     const auto end = Clock::now() + kHandshakeBudget;
     while (!handshakes_.empty() && Clock::now() < end) {
-      const auto found = connections_.find(handshakes_.front());
-      handshakes_.pop_front();
+      const auto found = connections_.find(handshakes_.back());
+      handshakes_.pop_back();
       if (found != connections_.end()) {
         found->second.handshake_queued = false;
         ShakeHand(found);
@@ -657,7 +657,7 @@ class HttpsServer::Reactor {
   const UniqueFd wake_;
   ConnectionMap connections_;
   std::uint64_t next_id_ = kWakeId + 1;
-  std::deque<std::uint64_t> handshakes_;  // Connections whose handshake can go on.
+  std::vector<std::uint64_t> handshakes_;  // Connections whose handshake can go on.
   std::vector<Answer> delivered_;
   bool accepting_paused_ = false;
   bool draining_ = false;
