@@ -79,7 +79,8 @@ class Connection:
         """One request on this connection, and its response."""
         self.send(render_request(target, method, headers))
         response = self.read_response(method)
-        assert response is not None, "the connection was closed instead of an answer"
+        if response is None:
+            raise ConnectionError("the connection was closed instead of an answer")
         return response
 
     def end_sending(self):

@@ -104,9 +104,9 @@ class ServerProcess:
         [item] = response.json()["items"]
         return item["value"]
 
-    def telemetry(self):
+    def telemetry(self, connection=None):
         """/metrics as a mapping from series, as they are written there, to numbers."""
-        lines = self.request("/metrics").text.splitlines()
+        lines = (connection or self).request("/metrics").text.splitlines()
         return {series: float(number) for series, number in
                 (line.rsplit(" ", 1) for line in lines if line and not line.startswith("#"))}
 

@@ -232,7 +232,9 @@ TEST_CASE("no server, however slow, costs more time than was given") {
       Send(client, kGet, milliseconds(300));
       FAIL("an answer");
     } catch (const ApiError& error) {
-      CHECK(error.kind() == ApiError::Kind::kTimeout);
+      // cpp-httplib 0.18 loses patience with an endless head before we do; 0.11 never does.
+      const bool cut_short = std::string_view(c.what) == "an endless head" && error.kind() == ApiError::Kind::kLost;
+      CHECK((cut_short || error.kind() == ApiError::Kind::kTimeout));
     }
     CHECK(steady_clock::now() - begin < milliseconds(900));
   }
