@@ -4,11 +4,9 @@
 #include <cstdlib>
 #include <fstream>
 #include <iostream>
-#include <iterator>
 #include <stdexcept>
 #include <thread>
 
-#include <fcntl.h>
 #include <malloc.h>
 #include <signal.h>
 #include <unistd.h>
@@ -27,23 +25,13 @@
 #include "server/kube/kube_client.h"
 #include "server/log.h"
 #include "server/options.h"
+#include "server/read_file.h"
 #include "server/redis_event_log.h"
 #include "server/telemetry.h"
 #include "server/wire/json.h"
 
 namespace server {
 namespace {
-
-using std::chrono::system_clock;
-
-std::string ReadFile(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::string contents{std::istreambuf_iterator<char>(file), {}};
-  if (!file) {
-    throw std::runtime_error("cannot read " + path + ": " + std::generic_category().message(errno));
-  }
-  return contents;
-}
 
 /// A secret without the line end that editors and `echo` leave.
 std::string ReadSecret(const std::string& path) {

@@ -266,7 +266,7 @@ class HttpsServer::Reactor {
   // Accepting and making room ---------------------------------------------------------------------------------------
 
   void Accept() {
-    constexpr int kBatch = 64;  // Then the others get their turn; the listener is level-triggered.
+    constexpr int kBatch = 16;  // Then the others get their turn; the listener is level-triggered.
     for (int i = 0; i < kBatch; ++i) {
       SocketAddress address{};
       socklen_t length = sizeof(address);
@@ -498,15 +498,15 @@ class HttpsServer::Reactor {
   bool WriteResponse(Connection& connection, bool& progress) const {
     while (connection.sent < connection.output.size()) {
       ERR_clear_error();
-      const std::size_t rest = std::min<std::size_t>(connection.output.size() - connection.sent, kLingerBytes);
-      const int count =
-          SSL_write(connection.session.get(), connection.output.data() + connection.sent, static_cast<int>(rest));
-      if (count <= 0) {
-        const int reason = SSL_get_error(connection.session.get(), count);
+      std::size_t count = 0;
+      const int result = SSL_write_ex(connection.session.get(), connection.output.data() + connection.sent,
+                                      connection.output.size() - connection.sent, &count);
+      if (result != 1) {
+        const int reason = SSL_get_error(connection.session.get(), result);
         progress = false;
         return reason == SSL_ERROR_WANT_WRITE || reason == SSL_ERROR_WANT_READ;
       }
-      connection.sent += static_cast<std::size_t>(count);
+      connection.sent += count;
     }
     connection.output = {};
     connection.answered = true;

@@ -1,10 +1,9 @@
 #include "server/kube/cluster_config.h"
 
-#include <cerrno>
 #include <charconv>
-#include <fstream>
-#include <iterator>
 #include <system_error>
+
+#include "server/read_file.h"
 
 namespace server::kube {
 
@@ -12,12 +11,11 @@ std::string Material::Read() const {
   if (!data.empty() || file.empty()) {
     return data;
   }
-  std::ifstream stream(file, std::ios::binary);
-  std::string contents{std::istreambuf_iterator<char>(stream), {}};
-  if (!stream) {
-    throw ConfigError("cannot read " + file.string() + ": " + std::generic_category().message(errno));
+  try {
+    return ReadFile(file);
+  } catch (const std::system_error& error) {
+    throw ConfigError(error.what());
   }
-  return contents;
 }
 
 std::optional<ClusterConfig> InClusterConfig(const char* host, const char* port,

@@ -3,34 +3,10 @@
 #include <array>
 #include <charconv>
 
+#include "metrics/utf8.h"
+
 namespace server::wire {
 namespace {
-
-/// The length of the well-formed UTF-8 character `text` begins with; 0 if there is none.
-std::size_t Utf8Length(std::string_view text) {
-  const auto byte = [text](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned char lead = byte(0);
-  const std::size_t length = lead < 0x80   ? 1
-                             : lead < 0xc2 ? 0
-                             : lead < 0xe0 ? 2
-                             : lead < 0xf0 ? 3
-                             : lead < 0xf5 ? 4
-                                           : 0;
-  if (text.size() < length) {
-    return 0;
-  }
-  for (std::size_t i = 1; i < length; ++i) {
-    if ((byte(i) & 0xc0U) != 0x80) {
-      return 0;
-    }
-  }
-  // Overlong forms, surrogates and what lies beyond Unicode differ from the rest in their second byte.
-  if ((lead == 0xe0 && byte(1) < 0xa0) || (lead == 0xed && byte(1) >= 0xa0) || (lead == 0xf0 && byte(1) < 0x90) ||
-      (lead == 0xf4 && byte(1) >= 0x90)) {
-    return 0;
-  }
-  return length;
-}
 
 /// Go escapes these so that JSON may stand inside of HTML and of old JavaScript.
 bool NeedsEscape(unsigned char byte) {
@@ -80,7 +56,7 @@ void AppendString(std::string& out, std::string_view text) {
     if (text.empty()) {
       break;
     }
-    const std::size_t length = Utf8Length(text);
+    const std::size_t length = metrics::DecodeUtf8(text).length;
     const std::string_view character = text.substr(0, length);
     if (length == 0) {
       out += "\\ufffd";
