@@ -1,8 +1,9 @@
 // How a framework keeps a queue in Redis: what to ask, and what the answers mean.
 #pragma once
 
-#include <cstddef>
+#include <chrono>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string_view>
 
@@ -11,13 +12,38 @@
 
 namespace metrics {
 
-/// What one queue holds.
-struct QueueCounts {
-  /// Jobs that nobody has taken yet. Never negative.
-  std::int64_t waiting = 0;
+/// The parts of a queue that can be measured.
+struct QueueParts {
+  bool waiting = false;
+  bool in_flight = false;
+  bool delayed = false;
+  bool oldest_age = false;
+
+  bool operator==(const QueueParts&) const = default;
 };
 
-/// Stateless; safe to use from several threads at once.
+/// What one queue holds. Only the parts that were wanted mean something. Nothing is ever negative.
+struct QueueCounts {
+  /// Jobs that nobody has taken yet, among them delayed ones that are due.
+  std::int64_t waiting = 0;
+  /// Jobs that somebody has taken and not finished.
+  std::int64_t in_flight = 0;
+  /// Jobs that are not due yet.
+  std::int64_t delayed = 0;
+  /// Since when the oldest job waits; zero if none does.
+  std::chrono::seconds oldest_age{0};
+};
+
+/// What one reading of a queue is about.
+struct QueueRead {
+  std::string_view queue;
+  /// Of those the layout offers.
+  QueueParts wanted;
+  /// By which jobs are due and old.
+  std::chrono::system_clock::time_point now;
+};
+
+/// Constant after construction, hence safe to use from several threads at once.
 class QueueLayout {
  public:
   QueueLayout() = default;
@@ -25,13 +51,19 @@ class QueueLayout {
   QueueLayout& operator=(const QueueLayout&) = delete;
   virtual ~QueueLayout() = default;
 
-  /// Adds the commands that read `queue`. They only read, and there are always as many.
-  virtual void Ask(std::string_view queue, redis::Batch& batch) const = 0;
+  /// What this layout's data tell, whatever they are; the rest nobody can know.
+  virtual QueueParts Offers() const = 0;
 
-  /// Counts from the replies to those commands. A queue whose keys do not exist is empty.
+  /// Adds the commands that begin to read a queue. They only read. A job on the move must be met by one of them at
+  /// least, so the place it comes from is read before the place it goes to. The reader makes several a transaction.
+  virtual void Ask(const QueueRead& read, redis::Batch& batch) const = 0;
+
+  /// Counts from the replies, those of all rounds so far in the order asked. If they do not suffice, it adds the
+  /// commands of the next round to `more` and returns nothing. A queue whose keys do not exist is empty.
   /// Throws MetricUnavailableError: what cannot be known is never 0. The text is a sentence about the queue, to which
   /// the caller adds where it was read.
-  virtual QueueCounts Count(std::string_view queue, std::span<const redis::Reply> replies) const = 0;
+  virtual std::optional<QueueCounts> Count(const QueueRead& read, std::span<const redis::Reply> replies,
+                                           redis::Batch& more) const = 0;
 };
 
 /// The count in a reply to `command` on `key`. Rejects a reply that is not a count.

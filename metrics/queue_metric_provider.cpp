@@ -10,7 +10,7 @@ QueueMetricProvider::QueueMetricProvider(redis::RedisOptions options, redis::Red
 
 std::vector<MetricSample> QueueMetricProvider::Get(const MetricQuery& query) {
   const std::vector<Queue> queues = catalog_.Find(query.ns, query.metric, query.selector);
-  const std::vector<QueueReading> readings = reader_.Read(queues, query.deadline);
+  const std::vector<QueueReading> readings = reader_.Read(queues, {.waiting = true}, query.deadline);
   std::vector<MetricSample> samples;
   samples.reserve(queues.size());
   for (std::size_t i = 0; i < queues.size(); ++i) {

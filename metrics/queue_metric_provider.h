@@ -26,7 +26,7 @@ class QueueMetricProvider final : public MetricProvider {
   static std::vector<std::string> MetricNames() { return QueueCatalog::MetricNames(); }
 
   /// Whether Redis is connected, for whoever watches over the server. Never blocks.
-  redis::ConnectionStatus RedisStatus() const { return connection_.status(); }
+  redis::SourceStatus RedisStatus() const { return connection_.status(); }
 
  private:
   QueueCatalog catalog_;

@@ -2,7 +2,8 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <span>
+#include <iterator>
+#include <optional>
 #include <utility>
 
 #include "metrics/metric_provider.h"
@@ -10,39 +11,58 @@
 namespace metrics {
 namespace {
 
-QueueCounts Count(const Queue& queue, std::span<const redis::Reply> replies, const std::string& subject) {
+/// One queue on its way to a reading.
+struct Reading {
+  const Queue* queue;
+  QueueRead read;
+  std::vector<redis::Reply> replies;
+  std::size_t owed;  // Replies of the round under way.
+  std::optional<QueueCounts> counts;
+};
+
+/// What the layout makes of the replies so far; adds what it asks next to `batch`.
+void Count(Reading& reading, redis::Batch& batch, const std::string& subject) {
+  const std::size_t before = batch.size();
   try {
-    return queue.layout->Count(queue.name, replies);
+    reading.counts = reading.queue->layout->Count(reading.read, reading.replies, batch);
   } catch (const MetricUnavailableError& error) {
     throw MetricUnavailableError(error.kind(), subject + ": " + error.what());
   }
+  reading.owed = batch.size() - before;
 }
 
 }  // namespace
 
-std::vector<QueueReading> QueueReader::Read(const std::vector<Queue>& queues,
+std::vector<QueueReading> QueueReader::Read(const std::vector<Queue>& queues, QueueParts wanted,
                                             std::chrono::steady_clock::time_point deadline) try {
+  const auto latest = std::min(deadline, std::chrono::steady_clock::now() + connection_.timeout());
+  const auto now = std::chrono::system_clock::now();
+  std::vector<Reading> unfinished;
+  unfinished.reserve(queues.size());
   redis::Batch batch;
-  std::vector<std::size_t> ends;  // Of each queue's replies.
-  ends.reserve(queues.size());
   for (const Queue& queue : queues) {
-    queue.layout->Ask(queue.name, batch);
-    ends.push_back(batch.size());
+    Reading& reading = unfinished.emplace_back(Reading{&queue, {queue.name, wanted, now}, {}, 0, {}});
+    const std::size_t before = batch.size();
+    queue.layout->Ask(reading.read, batch);
+    reading.owed = batch.size() - before;
   }
-  const auto latest = std::chrono::steady_clock::now() + connection_.options().timeout;
-  const std::vector<redis::Reply> replies = connection_.Call(std::move(batch), std::min(deadline, latest));
+  while (batch.size() > 0) {
+    std::vector<redis::Reply> replies = connection_.Call(std::exchange(batch, {}), latest);
+    auto next = std::make_move_iterator(replies.begin());
+    for (Reading& reading : unfinished) {
+      if (reading.counts) continue;
+      reading.replies.insert(reading.replies.end(), next, next + static_cast<std::ptrdiff_t>(reading.owed));
+      next += static_cast<std::ptrdiff_t>(reading.owed);
+      Count(reading, batch, connection_.subject());
+    }
+  }
   const auto timestamp = std::chrono::system_clock::now();
   std::vector<QueueReading> readings;
-  readings.reserve(queues.size());
-  std::size_t begin = 0;
-  for (std::size_t i = 0; i < queues.size(); ++i) {
-    const auto own = std::span(replies).subspan(begin, ends[i] - begin);
-    readings.push_back({Count(queues[i], own, connection_.subject()), timestamp});
-    begin = ends[i];
-  }
+  readings.reserve(unfinished.size());
+  for (const Reading& reading : unfinished) readings.push_back({*reading.counts, timestamp});
   return readings;
 } catch (const MetricUnavailableError& error) {
-  observer_.OnError(connection_.options().name, error.kind(), error.what());
+  observer_.OnError(connection_.name(), error.kind(), error.what());
   throw;
 }
 

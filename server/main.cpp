@@ -173,7 +173,7 @@ std::optional<std::string> ShutdownProblem(bool shutting_down) {
   return shutting_down ? std::optional<std::string>("the server is shutting down") : std::nullopt;
 }
 
-std::optional<std::string> RedisProblem(const metrics::redis::ConnectionStatus& status) {
+std::optional<std::string> RedisProblem(const metrics::redis::SourceStatus& status) {
   return status.up ? std::nullopt : std::optional(status.cause);
 }
 

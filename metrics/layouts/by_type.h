@@ -5,12 +5,14 @@
 
 namespace metrics::layouts {
 
-/// Sends every command that could fit, since the type is not known before: the others are answered WRONGTYPE, and all
-/// of it takes one round trip.
+/// Most queues are lists, so LLEN is asked first. Only a key of another type costs a second round trip, which asks for
+/// every length it could have, since the type is not known before.
 class ByType final : public QueueLayout {
  public:
-  void Ask(std::string_view queue, redis::Batch& batch) const override;
-  QueueCounts Count(std::string_view queue, std::span<const redis::Reply> replies) const override;
+  QueueParts Offers() const override { return {.waiting = true}; }
+  void Ask(const QueueRead& read, redis::Batch& batch) const override;
+  std::optional<QueueCounts> Count(const QueueRead& read, std::span<const redis::Reply> replies,
+                                   redis::Batch& more) const override;
 };
 
 }  // namespace metrics::layouts

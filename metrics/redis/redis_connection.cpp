@@ -108,7 +108,7 @@ void RedisConnection::Send(Batch batch, Clock::time_point deadline, ResultCallba
   WakeAt(std::min(deadline, now + options_.timeout));
 }
 
-ConnectionStatus RedisConnection::status() const {
+SourceStatus RedisConnection::status() const {
   const std::lock_guard lock(mutex_);
   if (is_up_) return {.up = true};
   return {.up = false, .cause = failure_ ? failure_->text : subject_ + " is not connected yet"};
@@ -350,7 +350,7 @@ void RedisConnection::Report() {
     settled.callback(std::move(settled.result));
   }
   settled_.clear();
-  if (ConnectionStatus current = status(); current != reported_) {
+  if (SourceStatus current = status(); current != reported_) {
     reported_ = std::move(current);
     observer_.OnConnectionChange(options_.name, reported_.up, reported_.cause);
   }

@@ -16,6 +16,7 @@
 #include "metrics/redis/event_loop.h"
 #include "metrics/redis/handshake.h"
 #include "metrics/redis/redis_observer.h"
+#include "metrics/redis/redis_source.h"
 #include "metrics/redis/redis_url.h"
 #include "metrics/redis/reply.h"
 #include "metrics/redis/request_queue.h"
@@ -36,14 +37,6 @@ struct RedisOptions {
   std::string name = "default";
 };
 
-struct ConnectionStatus {
-  bool up = false;
-  /// Why it is not up.
-  std::string cause{};
-
-  bool operator==(const ConnectionStatus&) const = default;
-};
-
 /// Connects at once, and again whenever the connection is lost, with growing and jittered pauses between failures.
 /// Batches of commands are sent in the order they come in, from whatever thread, and answered in that order.
 ///
@@ -53,32 +46,25 @@ struct ConnectionStatus {
 ///
 /// Safe to call from several threads at once. The thread that sends writes to the socket itself, which saves a change
 /// of threads; the thread of the event loop reads.
-class RedisConnection {
+class RedisConnection final : public RedisSource {
  public:
   using Clock = std::chrono::steady_clock;
 
   /// `loop` and `observer` must outlive the connection.
   /// Throws std::system_error.
   RedisConnection(EventLoop& loop, RedisOptions options, RedisObserver& observer);
-  RedisConnection(const RedisConnection&) = delete;
-  RedisConnection& operator=(const RedisConnection&) = delete;
-  /// Not on the loop's thread. Whoever still waits gets an error.
-  ~RedisConnection();
+  ~RedisConnection() override;
 
   /// One reply for each command; error replies are replies. Blocks until `deadline` at most.
   /// Throws MetricUnavailableError if there is no answer.
   std::vector<Reply> Call(Batch batch, Clock::time_point deadline);
 
-  /// The same without waiting. `callback` is called exactly once, when `deadline` comes at the latest, by the loop's
-  /// thread or by this call itself; it must be quick and must not throw.
-  void Send(Batch batch, Clock::time_point deadline, ResultCallback callback);
+  void Send(Batch batch, Clock::time_point deadline, ResultCallback callback) override;
 
-  ConnectionStatus status() const;
-
-  const RedisOptions& options() const { return options_; }
-
-  /// "Redis at HOST:PORT", to begin a sentence with.
-  const std::string& subject() const { return subject_; }
+  SourceStatus status() const override;
+  const std::string& name() const override { return options_.name; }
+  const std::string& subject() const override { return subject_; }
+  std::chrono::milliseconds timeout() const override { return options_.timeout; }
 
  private:
   enum class State : std::uint8_t { kPausing, kResolving, kConnecting, kHandshaking, kUp };
@@ -135,7 +121,7 @@ class RedisConnection {
   unsigned failures_ = 0;  // In a row.
   std::minstd_rand random_;
   std::vector<RequestQueue::Settled> settled_;  // To be told as soon as mutex_ is free.
-  ConnectionStatus reported_;
+  SourceStatus reported_;
   EventLoop::Handler on_socket_;
   std::optional<Timer> timer_;
 

@@ -62,7 +62,9 @@ TEST_CASE("the least ACL is enough to read every type of queue, and no more than
   metrics::QueueReader reader(client.connection, client.observer);
   const metrics::layouts::ByType by_type;
   const auto read = [&](const std::string& name) {
-    return reader.Read({{name, &by_type}}, std::chrono::steady_clock::now() + kLong).at(0).counts.waiting;
+    return reader.Read({{name, &by_type}}, {.waiting = true}, std::chrono::steady_clock::now() + kLong)
+        .at(0)
+        .counts.waiting;
   };
   CHECK(read("jobs:list") == 2);
   CHECK(read("jobs:stream") == 1);

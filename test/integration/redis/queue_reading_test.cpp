@@ -70,7 +70,7 @@ TEST_CASE("a queue is as long as its key, whatever the type", "[redis]") {
     CHECK(sample.timestamp <= std::chrono::system_clock::now());
   }
 
-  CHECK(provider.RedisStatus() == metrics::redis::ConnectionStatus{.up = true});
+  CHECK(provider.RedisStatus() == metrics::redis::SourceStatus{.up = true});
   CHECK(observer.round_trips().size() == 7);
   CHECK(observer.errors().empty());
   REQUIRE(observer.changes().size() == 1);
@@ -111,7 +111,7 @@ TEST_CASE("a queue may have any name", "[redis]") {
     for (std::size_t i = 0; i <= queues.size(); ++i) server.Command({"RPUSH", name, "job"});
     queues.push_back({name, &by_type});
   }
-  const auto readings = reader.Read(queues, std::chrono::steady_clock::now() + kLong);
+  const auto readings = reader.Read(queues, {.waiting = true}, std::chrono::steady_clock::now() + kLong);
   REQUIRE(readings.size() == queues.size());
   for (std::size_t i = 0; i < queues.size(); ++i) {
     INFO(i);

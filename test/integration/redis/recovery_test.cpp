@@ -139,7 +139,9 @@ TEST_CASE("a Redis that is still loading its data says so, and never answers 0",
   Client client({.endpoint = server.endpoint(), .timeout = kLong});
   metrics::QueueReader reader(client.connection, client.observer);
   const metrics::layouts::ByType by_type;
-  const auto read = [&] { return reader.Read({{"q0", &by_type}}, Clock::now() + kLong).at(0).counts.waiting; };
+  const auto read = [&] {
+    return reader.Read({{"q0", &by_type}}, {.waiting = true}, Clock::now() + kLong).at(0).counts.waiting;
+  };
   const auto error = ErrorOf(read);
   CHECK(error.kind() == UnavailableKind::kLoading);
   CHECK_THAT(error.what(), ContainsText(R"(TYPE of the key "q0" was answered "LOADING Redis is loading)"));
@@ -157,7 +159,9 @@ TEST_CASE("a replica that has lost its master says so, and never answers 0", "[r
   Client client({.endpoint = server.endpoint(), .timeout = kLong});
   metrics::QueueReader reader(client.connection, client.observer);
   const metrics::layouts::ByType by_type;
-  const auto read = [&] { return reader.Read({{"q", &by_type}}, Clock::now() + kLong).at(0).counts.waiting; };
+  const auto read = [&] {
+    return reader.Read({{"q", &by_type}}, {.waiting = true}, Clock::now() + kLong).at(0).counts.waiting;
+  };
   const auto error = ErrorOf(read);
   CHECK(error.kind() == UnavailableKind::kLoading);
   CHECK_THAT(error.what(), ContainsText(R"(was answered "MASTERDOWN)"));
