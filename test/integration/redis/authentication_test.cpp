@@ -72,12 +72,12 @@ TEST_CASE("the least ACL is enough to read every type of queue, and no more than
 
   const auto error = ErrorOf([&] { read("secrets"); });
   CHECK(error.kind() == UnavailableKind::kAuth);
-  CHECK_THAT(error.what(), ContainsText(R"(: TYPE of the key "secrets" was answered "NOPERM)"));
+  CHECK_THAT(error.what(), ContainsText(R"(: LLEN of the key "secrets" was answered "NOPERM)"));
   CHECK(client.IsUp());
 
   server.Command({"ACL", "SETUSER", "reader", "-xlen"});
-  CHECK_THAT(ErrorOf([&] { read("jobs:list"); }).what(),
-             ContainsText(R"(: XLEN of the key "jobs:list" was answered "NOPERM)"));
+  CHECK_THAT(ErrorOf([&] { read("jobs:stream"); }).what(),
+             ContainsText(R"(: XLEN of the key "jobs:stream" was answered "NOPERM)"));
 
   CHECK(client.Ask({"RPUSH", "jobs:list", "c"}).type == metrics::redis::Reply::Type::kError);
 }

@@ -71,7 +71,7 @@ TEST_CASE("a queue is as long as its key, whatever the type", "[redis]") {
   }
 
   CHECK(provider.RedisStatus() == metrics::redis::SourceStatus{.up = true});
-  CHECK(observer.round_trips().size() == 7);
+  CHECK(observer.round_trips().size() == 2 * 1 + 5 * 2);  // What is a list, or nothing, takes one.
   CHECK(observer.errors().empty());
   REQUIRE(observer.changes().size() == 1);
   CHECK(observer.changes()[0].up);
