@@ -1,5 +1,6 @@
 """The server itself is ill-treated: killed, frozen, left without descriptors, told another time."""
 
+import resource
 import signal
 import socket
 import time
@@ -9,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from eventually import eventually
-from https_client import connect
+from https_client import connect, render_request
 from readers import Readers
-from server_process import READ, SANITIZED
+from server_process import READ, SANITIZED, VALUES
 
 
 def free_port():
@@ -57,6 +58,41 @@ def test_clients_that_take_all_descriptors(start_server, context, cycles):
         eventually(lambda: server.resources().descriptors <= before.descriptors)
     readers.check()
     assert readers.mishaps == []
+
+
+def crowd_with_large_requests(server, count=150):
+    """Each asks for more than it then reads."""
+    target = f"{VALUES}?labelSelector=queue+in+({','.join(f'q{i}' for i in range(3000))})"
+    connections = []
+    for _ in range(count):
+        try:
+            connection = server.connect(receive_buffer=2048)
+            connections.append(connection)
+            connection.send_while_possible(render_request(target))
+        except OSError:
+            pass  # There was no memory for it.
+    return connections
+
+
+@pytest.mark.skipif(SANITIZED, reason="a sanitizer ends the program when there is no memory")
+@pytest.mark.parametrize("limit, used", [(resource.RLIMIT_AS, "VmSize"), (resource.RLIMIT_DATA, "VmData")], ids=["AS", "DATA"])
+@pytest.mark.parametrize("room", [0, 1000, 3000])
+def test_a_server_without_memory(start_server, context, cycles, limit, used, room):
+    """As with ulimit -v and -d, all used but for `room` KiB: who cannot be served is cut off, and nobody else pays for it later."""
+    server = start_server()
+    with Readers(server.address, context) as readers:
+        for _ in cycles:
+            with readers.fault():
+                resource.prlimit(server.pid, limit, ((server.memory(used) + room) * 1024, resource.RLIM_INFINITY))
+                crowd = crowd_with_large_requests(server)
+                time.sleep(0.5)
+                assert server.running()
+                resource.prlimit(server.pid, limit, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+                for connection in crowd:
+                    connection.close()
+            readers.recover()
+        assert readers.mishaps or room
+    readers.check()
 
 
 FAKETIME = next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), None)

@@ -120,6 +120,10 @@ class ServerProcess:
         """Bytes."""
         return _bytes(self._status()["VmHWM"])
 
+    def memory(self, kind):
+        """KiB of VmSize, VmData and the like."""
+        return int(self._status()[kind].split()[0])
+
     def processor_seconds(self):
         fields = self._proc().joinpath("stat").read_text().rsplit(")", 1)[1].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
