@@ -7,8 +7,8 @@
 #include <CLI/CLI.hpp>
 #include <arpa/inet.h>
 
+#include "metrics/duration.h"
 #include "server/build_info.h"
-#include "server/duration.h"
 
 namespace server {
 namespace {
@@ -110,7 +110,7 @@ class Validator {
 
   std::chrono::milliseconds ParseMilliseconds(const char* flag, const std::string& text,
                                               std::chrono::milliseconds smallest, std::chrono::milliseconds largest) {
-    const auto parsed = ParseDuration(text);
+    const auto parsed = metrics::ParseDuration(text);
     const auto* duration = std::get_if<std::chrono::nanoseconds>(&parsed);
     if (duration == nullptr || *duration < smallest || *duration > largest) {
       Wrong(flag, text,
