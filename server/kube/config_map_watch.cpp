@@ -1,12 +1,10 @@
 #include "server/kube/config_map_watch.h"
 
 #include <algorithm>
-#include <condition_variable>
-#include <mutex>
-#include <random>
 #include <utility>
 
 #include "server/kube/json.h"
+#include "server/kube/pause.h"
 
 namespace server::kube {
 namespace {
@@ -23,21 +21,6 @@ constexpr seconds kWatchTimeout = kWatchTime + seconds(15);
 constexpr seconds kSoon{10};
 constexpr milliseconds kFirstWait{500};
 constexpr milliseconds kLongestWait{10'000};
-
-/// False when stop was requested meanwhile.
-bool Sleep(milliseconds duration, const std::stop_token& stop) {
-  std::mutex mutex;
-  std::condition_variable_any never;
-  std::unique_lock lock(mutex);
-  never.wait_for(lock, stop, duration, [] { return false; });
-  return !stop.stop_requested();
-}
-
-/// 80 to 120 %, lest all replicas come at the same moment.
-milliseconds Jittered(milliseconds duration) {
-  static thread_local std::minstd_rand random{std::random_device{}()};
-  return duration * std::uniform_int_distribution(80, 120)(random) / 100;
-}
 
 ConfigMapData DataOf(const Json& config_map) {
   ConfigMapData data;
