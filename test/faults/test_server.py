@@ -91,7 +91,6 @@ def test_a_server_without_memory(start_server, context, cycles, limit, used, roo
                 for connection in crowd:
                     connection.close()
             readers.recover()
-        assert readers.mishaps or room
     readers.check()
 
 
