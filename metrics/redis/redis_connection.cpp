@@ -6,6 +6,7 @@
 #include <future>
 #include <new>
 #include <system_error>
+#include <new>
 #include <utility>
 
 #include <netinet/in.h>

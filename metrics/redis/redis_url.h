@@ -16,6 +16,8 @@ struct RedisEndpoint {
   /// A unix socket's path; empty for TCP.
   std::string unix_path{};
   std::uint32_t database = 0;
+
+  bool operator==(const RedisEndpoint&) const = default;
 };
 
 /// For messages: "10.0.0.7:6379", "[::1]:6379" or the path of the unix socket.
