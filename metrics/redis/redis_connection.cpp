@@ -4,6 +4,7 @@
 #include <array>
 #include <cerrno>
 #include <future>
+#include <new>
 #include <system_error>
 #include <new>
 #include <utility>
