@@ -44,6 +44,10 @@ struct RawOptions {
   std::string tls_private_key_file;
   std::string tls_self_signed_hosts = "localhost,127.0.0.1,::1,queue-metrics-server.queue-metrics.svc";
   std::string tls_ca_out_file;
+  bool tls_self_managed = false;
+  std::string tls_secret_name = "queue-metrics-server-serving";
+  std::string tls_secret_namespace;
+  std::string tls_certificate_lifetime = "720h";
   std::string client_ca_file;
   std::string auth;
   std::string kubeconfig;
@@ -72,9 +76,22 @@ void DeclareServe(CLI::App& serve, RawOptions& raw) {
          "PEM certificate, leaf first; must be valid for SERVICE.NAMESPACE.svc");
   option("Serving", "--tls-private-key-file", raw.tls_private_key_file, "FILE", "PEM key of --tls-cert-file");
   option("Serving", "--tls-self-signed-hosts", raw.tls_self_signed_hosts, "HOSTS",
-         "Without certificate files one is made at start, valid for these names and addresses");
+         "What a certificate made by this server is valid for; without certificate files one is made at start");
   option("Serving", "--tls-ca-out-file", raw.tls_ca_out_file, "FILE",
          "Where to write the CA of the self-made certificate (- for standard output), for the APIService's caBundle");
+  serve
+      .add_flag("--tls-self-managed", raw.tls_self_managed,
+                "Make the certificate and its CA, share them between all replicas in a Secret, renew them in time, and "
+                "keep the APIService's caBundle right")
+      ->group("Serving");
+  option("Serving", "--tls-secret-name", raw.tls_secret_name, "NAME",
+         "The Secret for --tls-self-managed; it must exist, and is empty at first");
+  option("Serving", "--tls-secret-namespace", raw.tls_secret_namespace, "NAMESPACE",
+         "Where it is; without this, in the pod's namespace");
+  option(
+      "Serving", "--tls-certificate-lifetime", raw.tls_certificate_lifetime, "DURATION",
+      "How long a certificate of --tls-self-managed lasts, at least 1m; renewed after two thirds. Its CA lasts twelve "
+      "times as long");
   option("Serving", "--max-connections", raw.max_connections, "COUNT",
          "Client connections held at once; beyond, the idlest is closed");
   option("Serving", "--shutdown-delay-duration", raw.shutdown_delay_duration, "DURATION",
@@ -83,7 +100,7 @@ void DeclareServe(CLI::App& serve, RawOptions& raw) {
          "delegated: kube-apiserver says who is who and who may what (the default in a cluster or with --kubeconfig); "
          "client-certificate (the default with --client-ca-file); none: everybody, on a loopback address only");
   option("Access", "--kubeconfig", raw.kubeconfig, "FILE",
-         "How --auth=delegated reaches kube-apiserver; without it, by the pod's service account");
+         "How --auth=delegated and --tls-self-managed reach kube-apiserver; without it, by the pod's service account");
   option("Access", "--client-ca-file", raw.client_ca_file, "FILE",
          "PEM bundle of CAs for --auth=client-certificate; clients need a certificate from one of them, except for "
          "/healthz, /livez and /readyz");
@@ -189,6 +206,39 @@ void ValidateRedis(const RawOptions& raw, ServeOptions& options, Validator& vali
   }
 }
 
+bool InCluster() {
+  return std::getenv("KUBERNETES_SERVICE_HOST") != nullptr && std::getenv("KUBERNETES_SERVICE_PORT") != nullptr;
+}
+
+/// What a name in Kubernetes is made of, so that it can stand in a URL.
+bool IsObjectName(const std::string& name) {
+  return !name.empty() && name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-.") == std::string::npos;
+}
+
+void ValidateSelfManaged(const RawOptions& raw, ServeOptions& options, Validator& validator) {
+  options.tls_self_managed = raw.tls_self_managed;
+  options.tls_secret_name = raw.tls_secret_name;
+  options.tls_secret_namespace = raw.tls_secret_namespace;
+  options.tls_certificate_lifetime = std::chrono::duration_cast<std::chrono::seconds>(
+      validator.ParseMilliseconds("--tls-certificate-lifetime", raw.tls_certificate_lifetime, std::chrono::minutes(1),
+                                  std::chrono::hours(24 * 365)));
+  if (!raw.tls_self_managed) {
+    return;
+  }
+  if (!raw.tls_cert_file.empty() || !raw.tls_ca_out_file.empty()) {
+    validator.problems().emplace_back("--tls-self-managed: does not go with --tls-cert-file or --tls-ca-out-file");
+  }
+  if (!IsObjectName(raw.tls_secret_name)) {
+    validator.Wrong("--tls-secret-name", raw.tls_secret_name, "is not a name that a Secret can have");
+  }
+  if (!raw.tls_secret_namespace.empty() && !IsObjectName(raw.tls_secret_namespace)) {
+    validator.Wrong("--tls-secret-namespace", raw.tls_secret_namespace, "is not a name that a namespace can have");
+  }
+  if (raw.kubeconfig.empty() && !InCluster()) {
+    validator.problems().emplace_back("--tls-self-managed: needs --kubeconfig outside of a cluster");
+  }
+}
+
 void ValidateServing(const RawOptions& raw, ServeOptions& options, Validator& validator) {
   options.listener.bind_address = raw.bind_address;
   if (!IsIpAddress(raw.bind_address)) {
@@ -212,14 +262,11 @@ void ValidateServing(const RawOptions& raw, ServeOptions& options, Validator& va
     validator.problems().emplace_back(
         "--tls-ca-out-file: is for the self-made certificate, but --tls-cert-file is given");
   }
+  ValidateSelfManaged(raw, options, validator);
   if (raw.tls_cert_file.empty() && options.tls_self_signed_hosts.empty()) {
     validator.Wrong("--tls-self-signed-hosts", raw.tls_self_signed_hosts,
                     "must name at least one host when there is no --tls-cert-file");
   }
-}
-
-bool InCluster() {
-  return std::getenv("KUBERNETES_SERVICE_HOST") != nullptr && std::getenv("KUBERNETES_SERVICE_PORT") != nullptr;
 }
 
 /// What the other flags and the surroundings ask for; nothing if that leaves it open.
@@ -259,8 +306,8 @@ void ValidateAccess(const RawOptions& raw, ServeOptions& options, Validator& val
   if (*mode == AuthMode::kDelegated && raw.kubeconfig.empty() && !InCluster()) {
     validator.Wrong("--auth", raw.auth, "needs --kubeconfig outside of a cluster");
   }
-  if (*mode != AuthMode::kDelegated && !raw.kubeconfig.empty()) {
-    validator.Wrong("--kubeconfig", raw.kubeconfig, "is for --auth=delegated");
+  if (*mode != AuthMode::kDelegated && !raw.tls_self_managed && !raw.kubeconfig.empty()) {
+    validator.Wrong("--kubeconfig", raw.kubeconfig, "is for --auth=delegated and --tls-self-managed");
   }
   if (*mode == AuthMode::kDelegated && !raw.client_ca_file.empty()) {
     validator.Wrong("--client-ca-file", raw.client_ca_file,

@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <future>
 #include <system_error>
+#include <new>
 #include <utility>
 
 #include <netinet/in.h>
@@ -101,7 +102,13 @@ void RedisConnection::Send(Batch batch, Clock::time_point deadline, ResultCallba
   }
   RequestQueue::Request request{std::move(batch), now, deadline, std::move(callback)};
   if (is_up_) {
-    Write(requests_.Dispatch(std::move(request), now));
+    const std::string& bytes = requests_.Dispatch(std::move(request), now);
+    try {
+      Write(bytes);
+    } catch (const std::bad_alloc&) {
+      // It stands in line for a reply that may never come: those after it would be taken for answers to others.
+      ::shutdown(socket_.get(), SHUT_RDWR);
+    }
   } else {
     requests_.Wait(std::move(request));
   }
@@ -201,6 +208,8 @@ void RedisConnection::Receive() {
       TakeReplies();
     } catch (const ProtocolError& error) {
       Lose(UnavailableKind::kProtocol, std::string("answered ") + error.what());
+    } catch (const std::bad_alloc&) {
+      Lose(UnavailableKind::kConnection, "was not understood for want of memory");
     }
   } else if (size == 0) {
     Lose(UnavailableKind::kConnection, "closed the connection");

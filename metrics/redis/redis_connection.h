@@ -3,7 +3,6 @@
 
 #include <chrono>
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -16,8 +15,8 @@
 #include "metrics/redis/event_loop.h"
 #include "metrics/redis/handshake.h"
 #include "metrics/redis/redis_observer.h"
+#include "metrics/redis/redis_options.h"
 #include "metrics/redis/redis_source.h"
-#include "metrics/redis/redis_url.h"
 #include "metrics/redis/reply.h"
 #include "metrics/redis/request_queue.h"
 #include "metrics/redis/resolver.h"
@@ -25,17 +24,6 @@
 #include "metrics/redis/unique_fd.h"
 
 namespace metrics::redis {
-
-struct RedisOptions {
-  RedisEndpoint endpoint;
-  /// Asked at each connect, so that rotated credentials are found; on the I/O thread, so it must be quick. What it
-  /// throws is told to clients and must hold no secret. Without it there is no AUTH.
-  std::function<Credentials()> credentials{};
-  /// How long a Redis that works may be silent: while a connection is opened, and while it owes an answer.
-  std::chrono::milliseconds timeout{1000};
-  /// The label of its telemetry.
-  std::string name = "default";
-};
 
 /// Connects at once, and again whenever the connection is lost, with growing and jittered pauses between failures.
 /// Batches of commands are sent in the order they come in, from whatever thread, and answered in that order.

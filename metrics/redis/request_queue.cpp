@@ -16,7 +16,7 @@ const std::string& RequestQueue::Dispatch(Request request, Clock::time_point now
 
 const std::string& RequestQueue::Dispatch(Entry entry, Clock::time_point now) {
   if (in_flight_.empty()) silent_since_ = now;
-  entry.replies.reserve(entry.request.batch.size());
+  entry.replies.reserve(entry.request.batch.raw_size());
   in_flight_.push_back(std::move(entry));
   return in_flight_.back().request.batch.bytes();
 }
@@ -33,8 +33,9 @@ void RequestQueue::Take(Reply reply, Clock::time_point now, std::vector<Settled>
   silent_since_ = now;
   Entry& oldest = in_flight_.front();
   oldest.replies.push_back(std::move(reply));
-  if (oldest.replies.size() < oldest.request.batch.size()) return;
-  Settle(oldest.request, std::move(oldest.replies), settled);
+  const Batch& batch = oldest.request.batch;
+  if (oldest.replies.size() < batch.raw_size()) return;
+  Settle(oldest.request, batch.Unwrap(std::move(oldest.replies)), settled);
   in_flight_.pop_front();
 }
 

@@ -12,6 +12,11 @@ TlsReloader::TlsReloader(TlsMaterial current, Hooks hooks)
 
 TlsReloader::~TlsReloader() = default;
 
+bool TlsReloader::Uses(std::string_view certificate_chain) const {
+  const std::lock_guard lock(mutex_);
+  return current_.certificate_chain == certificate_chain;
+}
+
 std::optional<std::string> TlsReloader::Problem() const {
   const std::lock_guard lock(mutex_);
   return problem_;
@@ -34,6 +39,7 @@ void TlsReloader::Look() {
     TlsMaterial found = hooks_.load();
     if (found != current_) {
       hooks_.use(std::make_shared<const TlsContext>(found));
+      const std::lock_guard lock(mutex_);
       current_ = std::move(found);
     }
     SetProblem(std::nullopt);

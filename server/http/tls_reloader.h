@@ -36,6 +36,9 @@ class TlsReloader {
   TlsReloader& operator=(const TlsReloader&) = delete;
   ~TlsReloader();
 
+  /// Whether this is the certificate in use. Any thread.
+  bool Uses(std::string_view certificate_chain) const;
+
   /// Why the files are not in use as they are now; nothing when they are. Any thread.
   std::optional<std::string> Problem() const;
 
@@ -45,10 +48,10 @@ class TlsReloader {
   void SetProblem(std::optional<std::string> problem);
 
   const Hooks hooks_;
-  TlsMaterial current_;  // The thread's own.
 
   mutable std::mutex mutex_;
   std::condition_variable_any stopping_;
+  TlsMaterial current_;                 // Guarded by mutex_; written by the thread only.
   std::optional<std::string> problem_;  // Guarded by mutex_.
 
   std::jthread thread_;  // Last, so that it ends first.
