@@ -437,7 +437,16 @@ class Reader {
     const std::string meaning(option.meaning);
     switch (option.type) {
       case LayoutOption::Type::kText:
-        if (auto text = Text(node, name, meaning)) settings.layout_options.Set(name, *std::move(text));
+        if (auto text = Text(node, name, meaning); text && IsChoice(node, option)) {
+          settings.layout_options.Set(name, *std::move(text));
+        }
+        return;
+      case LayoutOption::Type::kFlag:
+        if (node.kind == Kind::kScalar && (node.scalar == "true" || node.scalar == "false")) {
+          settings.layout_options.Set(name, node.scalar == "true");
+        } else {
+          Wrong(node, Named(node, name) + " must be true or false: " + meaning);
+        }
         return;
       case LayoutOption::Type::kTexts: {
         LayoutOptions::Texts texts;
@@ -459,6 +468,13 @@ class Reader {
         return;
       }
     }
+  }
+
+  bool IsChoice(const YamlValue& node, const LayoutOption& option) {
+    const auto& choices = option.choices;
+    if (choices.empty() || std::find(choices.begin(), choices.end(), node.scalar) != choices.end()) return true;
+    Wrong(node, Named(node, std::string(option.name)) + " must be one of " + Join(choices));
+    return false;
   }
 
   bool IsItems(const YamlValue& node, const std::string& name, const std::string& meaning) {
@@ -571,6 +587,7 @@ class Reader {
     const bool is_default = queue.settings.layout_name == defaults_.layout_name &&
                             queue.settings.layout_options == defaults_.layout_options;
     queue.layout = is_default ? default_layout_ : MakeLayout(queue.settings);
+    if (queue.is_pattern) queue.registry = RegistryOf(queue.settings);
     config_.queues.push_back(std::move(queue));
   }
 
@@ -597,6 +614,11 @@ class Reader {
     return FindLayoutKind(settings.layout_name)->make(settings.layout_options);
   }
 
+  static std::optional<QueueRegistry> RegistryOf(const QueueSettings& settings) {
+    const LayoutKind* kind = FindLayoutKind(settings.layout_name);
+    return kind->registry == nullptr ? std::nullopt : std::optional(kind->registry(settings.layout_options));
+  }
+
   static constexpr const char* kLabelValueRule =
       "letters, digits, '-', '_' and '.', at most 63 of them, the first and last a letter or digit";
 
@@ -609,6 +631,19 @@ class Reader {
 };
 
 }  // namespace
+
+QueueConfig ConfigOfEveryKey(const LayoutKind& layout, std::vector<std::string> namespaces) {
+  QueueSettings settings;
+  settings.redis = kDefaultSource;
+  settings.layout_name = layout.name;
+  settings.namespaces = std::move(namespaces);
+  return {.sources = {},
+          .queues = {{.name = "*",
+                      .is_pattern = true,
+                      .name_in_redis = "*",
+                      .settings = std::move(settings),
+                      .layout = layout.make({})}}};
+}
 
 std::variant<QueueConfig, std::vector<ConfigProblem>> ParseQueueConfig(std::string_view yaml) {
   return Reader().Read(yaml);

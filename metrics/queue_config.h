@@ -103,11 +103,14 @@ struct ConfiguredQueue {
   /// The value of the label `queue`; in a pattern, exactly one `*` stands for one character or more.
   std::string name;
   bool is_pattern = false;
-  /// What the framework calls it, or which key it is. It has a `*` if and only if the name is a pattern.
+  /// What the framework calls it, or which key it is. In a pattern, its one `*` stands for the same as that of the
+  /// name.
   std::string name_in_redis;
   QueueSettings settings;
   /// Never null.
   std::shared_ptr<const QueueLayout> layout;
+  /// Of a pattern, if the framework has one.
+  std::optional<QueueRegistry> registry{};
 };
 
 struct QueueConfig {
@@ -116,6 +119,9 @@ struct QueueConfig {
   /// In the order written; at least one. No two names have both name and source in common.
   std::vector<ConfiguredQueue> queues;
 };
+
+/// What a server without a configuration file goes by: every key of the only Redis is a queue under its own name.
+QueueConfig ConfigOfEveryKey(const LayoutKind& layout, std::vector<std::string> namespaces);
 
 /// The source of a configuration that names none.
 inline constexpr std::string_view kDefaultSource = "default";
