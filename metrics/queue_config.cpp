@@ -1,6 +1,7 @@
 #include "metrics/queue_config.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <functional>
 #include <limits>
@@ -249,7 +250,10 @@ class Reader {
     if (url != nullptr && source.tls && !tls_by_url) {
       Wrong(*url, "url must begin with rediss:// when there is \"tls\"");
     }
-    if (tls_by_url && !source.tls) source.tls = TlsFiles();
+    if (tls_by_url && !source.tls) source.tls = redis::TlsOptions();
+    if (auto* watched = std::get_if<SentinelServers>(&source.servers); watched != nullptr && !watched->sentinel_tls) {
+      watched->sentinel_tls = source.tls;
+    }
     config_.sources.push_back(std::move(source));
   }
 
@@ -298,6 +302,7 @@ class Reader {
                   [&](const YamlValue& value) {
                     servers.sentinels = ReadAddresses(value, kPort, "[\"sentinel-0:26379\", \"sentinel-1:26379\"]");
                   }},
+                 {"tls", [&](const YamlValue& value) { servers.sentinel_tls = ReadTls(value); }},
                  {"database", [&](const YamlValue& value) {
                     const auto database =
                         Whole(value, "database", 0, std::numeric_limits<std::int32_t>::max(), "a number from 0");
@@ -350,30 +355,40 @@ class Reader {
     }
   }
 
-  TlsFiles ReadTls(const YamlValue& node) {
-    TlsFiles files;
-    if (!IsMapping(node, "tls")) return files;
+  redis::TlsOptions ReadTls(const YamlValue& node) {
+    redis::TlsOptions tls;
+    if (!IsMapping(node, "tls")) return tls;
+    const auto file = [this](std::string_view key, const std::string& holds, std::string& target) {
+      return Key{key, [this, key, holds, &target](const YamlValue& value) {
+                   SetText(value, std::string(key), "the path of a PEM file with " + holds, target);
+                 }};
+    };
     ReadKeys(node, "tls",
-             {{"caFile",
+             {file("caFile", "the CAs that vouch for Redis", tls.ca_file),
+              file("certFile", "the client certificate", tls.certificate_file),
+              file("keyFile", "the key of certFile", tls.key_file),
+              {"serverName",
                [&](const YamlValue& value) {
-                 SetText(value, "caFile", "the path of a PEM file with the CAs that vouch for Redis", files.ca_file);
+                 SetText(value, "serverName", "the name that the certificate of Redis is for", tls.server_name);
                }},
-              {"certFile",
-               [&](const YamlValue& value) {
-                 SetText(value, "certFile", "the path of a PEM file with the client certificate",
-                         files.certificate_file);
-               }},
-              {"keyFile",
-               [&](const YamlValue& value) {
-                 SetText(value, "keyFile", "the path of a PEM file with the key of certFile", files.key_file);
-               }},
-              {"serverName", [&](const YamlValue& value) {
-                 SetText(value, "serverName", "the name that the certificate of Redis is for", files.server_name);
-               }}});
+              {"verify", [&](const YamlValue& value) { ReadVerify(value, tls); }}});
     if ((FindKey(node, "certFile") == nullptr) != (FindKey(node, "keyFile") == nullptr)) {
       Wrong(node, "tls must have both of certFile and keyFile, or neither");
     }
-    return files;
+    return tls;
+  }
+
+  void ReadVerify(const YamlValue& node, redis::TlsOptions& tls) {
+    using Verify = redis::TlsOptions::Verify;
+    constexpr std::array<std::pair<std::string_view, Verify>, 3> kChoices{
+        {{"chain-and-name", Verify::kChainAndName}, {"chain", Verify::kChain}, {"nothing", Verify::kNothing}}};
+    for (const auto& [name, verify] : kChoices) {
+      if (node.kind == Kind::kScalar && node.scalar == name) {
+        tls.verify = verify;
+        return;
+      }
+    }
+    Wrong(node, Named(node, "verify") + " must be chain-and-name, chain or nothing");
   }
 
   void Need(const YamlValue& node, const std::string& what, std::string_view key) {

@@ -14,6 +14,7 @@
 #include "metrics/metric_provider.h"
 #include "metrics/queue_layout.h"
 #include "metrics/queue_layouts.h"
+#include "metrics/redis/redis_options.h"
 #include "metrics/redis/redis_url.h"
 
 namespace metrics {
@@ -26,25 +27,14 @@ struct CredentialFiles {
   bool operator==(const CredentialFiles&) const = default;
 };
 
-/// PEM files of TLS to a Redis.
-struct TlsFiles {
-  /// Empty: the CAs of this system.
-  std::string ca_file{};
-  /// Both or neither.
-  std::string certificate_file{};
-  std::string key_file{};
-  /// Empty: the host that is connected to.
-  std::string server_name{};
-
-  bool operator==(const TlsFiles&) const = default;
-};
-
 /// The master that Sentinels watch over.
 struct SentinelServers {
   std::string master;
   /// At least one. Their database means nothing.
   std::vector<redis::RedisEndpoint> sentinels;
   CredentialFiles sentinel_credentials;
+  /// None: plain text.
+  std::optional<redis::TlsOptions> sentinel_tls;
   /// Of the master.
   std::uint32_t database = 0;
 
@@ -64,8 +54,8 @@ struct SourceConfig {
   std::variant<redis::RedisEndpoint, SentinelServers, ClusterServers> servers;
   /// Of the servers that hold queues.
   CredentialFiles credentials;
-  /// For all servers, Sentinels too. None: plain text.
-  std::optional<TlsFiles> tls;
+  /// None: plain text.
+  std::optional<redis::TlsOptions> tls;
   std::chrono::milliseconds timeout{1000};
 
   bool operator==(const SourceConfig&) const = default;
