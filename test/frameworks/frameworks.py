@@ -34,7 +34,7 @@ def counts(waiting, in_flight=None, delayed=None):
 
 
 def python(module, interpreter=PYTHON):
-    return [interpreter, HERE / f"{module}.py"]
+    return [interpreter, HERE / "run.py", module]
 
 
 def site_package(interpreter, name):
@@ -64,7 +64,7 @@ FRAMEWORKS = [
               counts(5, 0, 1), counts(1, 4, 1)),
     Framework("huey", "huey", python("huey_app"), site_package(PYTHON, "huey"),
               counts(5, None, 1), counts(3, None, 1), queue="my-jobs"),
-    Framework("huey with priorities", "huey, options: {priority: true}", python("huey_app"), site_package(PYTHON, "huey"),
+    Framework("huey with priorities", "huey, priority: true", python("huey_app"), site_package(PYTHON, "huey"),
               counts(5, None, 1), counts(3, None, 1), queue="my-jobs", environment={"PRIORITY": "1"}),
     Framework("taskiq", "taskiq-list", python("taskiq_app"), site_package(PYTHON, "taskiq_redis"),
               counts(5), counts(3)),

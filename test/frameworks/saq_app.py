@@ -1,9 +1,7 @@
-"""SAQ: usage: saq_app.py enqueue | work | report"""
+"""SAQ."""
 
 import asyncio
-import json
 import os
-import sys
 import time
 
 from saq import Queue
@@ -20,22 +18,22 @@ async def task(_context):
 settings = {"queue": queue, "functions": [task], "concurrency": 2}
 
 
-async def enqueue():
-    for _ in range(5):
-        await queue.enqueue("task", timeout=600)
-    await queue.enqueue("task", scheduled=time.time() + 3600)
+def enqueue():
+    async def send():
+        for _ in range(5):
+            await queue.enqueue("task", timeout=600)
+        await queue.enqueue("task", scheduled=int(time.time()) + 3600)
+
+    asyncio.run(send())
 
 
-async def report():
-    queued, active, incomplete = [await queue.count(kind) for kind in ("queued", "active", "incomplete")]
-    print(json.dumps({"waiting": queued, "in_flight": active, "delayed": incomplete - queued - active}))
+def work():
+    return ["saq", "saq_app.settings"]
 
 
-if __name__ == "__main__":
-    if sys.argv[1] == "enqueue":
-        asyncio.run(enqueue())
-    elif sys.argv[1] == "work":
-        program = os.path.join(os.path.dirname(sys.executable), "saq")
-        os.execv(program, [program, "saq_app.settings"])
-    else:
-        asyncio.run(report())
+def report():
+    async def count():
+        return [await queue.count(kind) for kind in ("queued", "active", "incomplete")]
+
+    queued, active, incomplete = asyncio.run(count())
+    return {"waiting": queued, "in_flight": active, "delayed": incomplete - queued - active}

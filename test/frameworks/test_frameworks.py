@@ -54,7 +54,7 @@ def test_a_queue_is_what_its_framework_says(framework, application, server):
 
 @pytest.mark.parametrize("framework", [f for f in FRAMEWORKS if f.name == "celery with late acks"], ids=str)
 def test_a_celery_task_with_an_eta_is_delayed_once_a_worker_holds_it(framework, application, server):
-    application.run("enqueue-later")
+    application.run("enqueue_later")
     assert read_parts(server, framework) == {"waiting": 1, "in_flight": 0, "delayed": 0}
     application.start_workers()
     eventually(lambda: read_parts(server, framework) == {"waiting": 0, "in_flight": 0, "delayed": 1}, within=60)
