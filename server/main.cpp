@@ -133,7 +133,6 @@ Access MakeAccess(const ServeOptions& options, AccessEventLog& events) {
   }
   auto api = std::make_shared<kube::KubeClient>(FindCluster(options), "queue-metrics-server/" + std::string(kVersion));
   auth::DelegatedAccessOptions delegated;
-  delegated.audit = AuditDecision;
   delegated.events = [&events](const auth::AccessEvent& event) { events.OnEvent(event); };
   auto control = std::make_unique<auth::DelegatedAccess>(std::move(api), std::move(delegated));
   const auto problem = [access = control.get()] { return access->NotReady(); };
@@ -246,22 +245,25 @@ int Serve(const ServeOptions& options) {
   Telemetry telemetry(kVersion);
   telemetry.OnCertificate(tls->not_after());
   RedisEventLog redis_events(telemetry);
-  metrics::QueueMetricProvider provider({.endpoint = options.redis.endpoint,
-                                         .credentials = [&options] { return RedisCredentials(options); },
-                                         .timeout = options.redis_timeout},
-                                        redis_events);
+  metrics::redis::EventLoop redis_loop;
+  std::optional<metrics::QueueMetricProvider> provider;
+  provider.emplace(redis_loop,
+                   metrics::redis::RedisOptions{.endpoint = options.redis.endpoint,
+                                                .credentials = [&options] { return RedisCredentials(options); },
+                                                .timeout = options.redis_timeout},
+                   redis_events);
 
   std::atomic<bool> shutting_down = false;
   std::optional<http::TlsReloader> tls_reloader;
   AccessEventLog access_events;
-  const Access access = MakeAccess(options, access_events);
+  Access access = MakeAccess(options, access_events);
   std::vector<api::HealthCheck> readyz{{"ping", [] { return std::nullopt; }},
                                        {"shutdown", [&shutting_down] { return ShutdownProblem(shutting_down); }},
                                        {"certificate", [&tls_reloader] { return tls_reloader->Problem(); }, false},
-                                       {"redis", [&provider] { return RedisProblem(provider.RedisStatus()); }, false}};
+                                       {"redis", [&provider] { return RedisProblem(provider->RedisStatus()); }, false}};
   readyz.insert(readyz.end(), access.readyz.begin(), access.readyz.end());
   const api::ApiServer api({
-      .provider = provider,
+      .provider = *provider,
       .access = *access.control,
       .livez = {{"ping", [] { return std::nullopt; }}},
       .readyz = std::move(readyz),
@@ -269,16 +271,19 @@ int Serve(const ServeOptions& options) {
       .version = Version(),
       .report_failure = &ReportFailure,
   });
-  const auto handle = [&](const http::Request& request) {
+  const auto handle = [&](const http::Request& request, http::Respond respond) {
     const auto begin = std::chrono::steady_clock::now();
-    http::Response response = api.Handle(request);
     const api::RequestInfo info = api::ParseRequestInfo(request);
-    telemetry.OnRequest(info.verb, MetricLabel(info, provider), response.status,
-                        std::chrono::steady_clock::now() - begin);
-    AuditAnswer(request, info, response.status);
-    return response;
+    const std::string metric = MetricLabel(info, *provider);
+    api.Handle(request, [&telemetry, &request, begin, info, metric, respond = std::move(respond)](
+                            http::Response response, const auth::Verdict& verdict) {
+      telemetry.OnRequest(info.verb, metric, response.status, std::chrono::steady_clock::now() - begin);
+      AuditAnswer(request, info, verdict, response.status);
+      respond(std::move(response));
+    });
   };
   http::HttpsServer server(options.listener, tls, handle, Rejection, telemetry);
+  server.AlsoWaitFor(redis_loop.fd(), [&redis_loop] { redis_loop.RunReady(); });
   tls_reloader.emplace(
       material,
       http::TlsReloader::Hooks{
@@ -308,6 +313,9 @@ int Serve(const ServeOptions& options) {
   ShutDownOnSignal(signals, options.shutdown_delay, shutting_down, server, done);
   serving.join();
   tls_reloader.reset();  // It calls the server.
+  // What requests still wait for ends here, while all that their answers need is there.
+  access.control.reset();
+  provider.reset();
   Log(LogLevel::kInfo, "stopped");
   return EXIT_SUCCESS;
 }

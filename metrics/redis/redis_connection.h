@@ -28,7 +28,7 @@ namespace metrics::redis {
 
 struct RedisOptions {
   RedisEndpoint endpoint;
-  /// Asked at each connect, so that rotated credentials are found; on the I/O thread, so it must be quick. What it
+  /// Asked at each connect, so that rotated credentials are found; on the loop, so it must be quick. What it
   /// throws is told to clients and must hold no secret. Without it there is no AUTH.
   std::function<Credentials()> credentials{};
   /// How long a Redis that works may be silent: while a connection is opened, and while it owes an answer.
@@ -44,8 +44,10 @@ struct RedisOptions {
 /// Without a connection, a batch waits for the attempt to connect that is under way. If the one before failed, it fails
 /// at once with the cause of that, so that a dead Redis holds nobody up for longer than one wait.
 ///
+/// What it may owe is bounded (RequestQueue::kMostMemory); beyond that, a batch fails at once.
+///
 /// Safe to call from several threads at once. The thread that sends writes to the socket itself, which saves a change
-/// of threads; the thread of the event loop reads.
+/// of threads; the event loop reads.
 class RedisConnection final : public RedisSource {
  public:
   using Clock = std::chrono::steady_clock;
@@ -54,10 +56,6 @@ class RedisConnection final : public RedisSource {
   /// Throws std::system_error.
   RedisConnection(EventLoop& loop, RedisOptions options, RedisObserver& observer);
   ~RedisConnection() override;
-
-  /// One reply for each command; error replies are replies. Blocks until `deadline` at most.
-  /// Throws MetricUnavailableError if there is no answer.
-  std::vector<Reply> Call(Batch batch, Clock::time_point deadline);
 
   void Send(Batch batch, Clock::time_point deadline, ResultCallback callback) override;
 
@@ -75,7 +73,7 @@ class RedisConnection final : public RedisSource {
     RedisConnection* owner;
   };
 
-  // On the loop's thread.
+  // On the loop.
   void OnSocket(std::uint32_t events);
   void OnTimer();
   void OnStateEnd();
@@ -109,7 +107,7 @@ class RedisConnection final : public RedisSource {
   RedisObserver& observer_;
   const std::shared_ptr<Mailbox> mailbox_;
 
-  // Used on the loop's thread only.
+  // Used on the loop only.
   State state_ = State::kPausing;
   Clock::time_point state_end_ = Clock::time_point::max();  // When what state_ waits for is late.
   std::vector<Address> addresses_;
@@ -128,7 +126,7 @@ class RedisConnection final : public RedisSource {
   // Guarded by mutex_.
   mutable std::mutex mutex_;
   bool is_up_ = false;
-  UniqueFd socket_;  // Changed on the loop's thread only, which may therefore read it without mutex_.
+  UniqueFd socket_;  // Changed on the loop only, which may therefore read it without mutex_.
   std::string unwritten_;
   RequestQueue requests_;
   std::optional<Failure> failure_;  // The last one, since the connection was up.

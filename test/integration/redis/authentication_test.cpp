@@ -5,7 +5,6 @@
 #include <string>
 
 #include "metrics/layouts/by_type.h"
-#include "metrics/queue_reader.h"
 #include "metrics/redis/redis_connection.h"
 #include "test/integration/redis/redis_test.h"
 #include "test/support/catch.h"
@@ -59,12 +58,9 @@ TEST_CASE("the least ACL is enough to read every type of queue, and no more than
   server.Command({"XADD", "jobs:stream", "*", "a", "1"});
 
   Client client(As(server, {"reader", "hunter2"}));
-  metrics::QueueReader reader(client.connection, client.observer);
   const metrics::layouts::ByType by_type;
   const auto read = [&](const std::string& name) {
-    return reader.Read({{name, &by_type}}, {.waiting = true}, std::chrono::steady_clock::now() + kLong)
-        .at(0)
-        .counts.waiting;
+    return ReadQueues(client.connection, client.observer, {{name, &by_type}}).at(0).counts.waiting;
   };
   CHECK(read("jobs:list") == 2);
   CHECK(read("jobs:stream") == 1);

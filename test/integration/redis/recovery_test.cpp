@@ -7,7 +7,6 @@
 #include <vector>
 
 #include "metrics/layouts/by_type.h"
-#include "metrics/queue_reader.h"
 #include "metrics/redis/redis_connection.h"
 #include "test/integration/redis/redis_test.h"
 #include "test/support/catch.h"
@@ -137,10 +136,9 @@ TEST_CASE("a Redis that is still loading its data says so, and never answers 0",
   server.Start({"--key-load-delay", "100000"});
 
   Client client({.endpoint = server.endpoint(), .timeout = kLong});
-  metrics::QueueReader reader(client.connection, client.observer);
   const metrics::layouts::ByType by_type;
   const auto read = [&] {
-    return reader.Read({{"q0", &by_type}}, {.waiting = true}, Clock::now() + kLong).at(0).counts.waiting;
+    return ReadQueues(client.connection, client.observer, {{"q0", &by_type}}).at(0).counts.waiting;
   };
   const auto error = ErrorOf(read);
   CHECK(error.kind() == UnavailableKind::kLoading);
@@ -157,10 +155,9 @@ TEST_CASE("a replica that has lost its master says so, and never answers 0", "[r
   server.Command({"RPUSH", "q", "a"});
   server.Command({"REPLICAOF", "127.0.0.1", std::to_string(FreePort())});
   Client client({.endpoint = server.endpoint(), .timeout = kLong});
-  metrics::QueueReader reader(client.connection, client.observer);
   const metrics::layouts::ByType by_type;
   const auto read = [&] {
-    return reader.Read({{"q", &by_type}}, {.waiting = true}, Clock::now() + kLong).at(0).counts.waiting;
+    return ReadQueues(client.connection, client.observer, {{"q", &by_type}}).at(0).counts.waiting;
   };
   const auto error = ErrorOf(read);
   CHECK(error.kind() == UnavailableKind::kLoading);
