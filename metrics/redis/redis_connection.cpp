@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <future>
 #include <new>
 #include <system_error>
 #include <utility>
@@ -77,18 +76,6 @@ RedisConnection::~RedisConnection() {
   loop_.RunAndWait([this] { Shutdown(); });
 }
 
-std::vector<Reply> RedisConnection::Call(Batch batch, Clock::time_point deadline) {
-  // Shared, because the waiter may be gone before set_value() has returned.
-  const auto answer = std::make_shared<std::promise<Result>>();
-  std::future<Result> arrival = answer->get_future();
-  Send(std::move(batch), deadline, [answer](Result result) { answer->set_value(std::move(result)); });
-  Result result = arrival.get();
-  if (const auto* failure = std::get_if<Failure>(&result)) {
-    throw MetricUnavailableError(failure->kind, failure->text);
-  }
-  return std::get<std::vector<Reply>>(std::move(result));
-}
-
 void RedisConnection::Send(Batch batch, Clock::time_point deadline, ResultCallback callback) {
   const auto now = Clock::now();
   if (deadline <= now) {
@@ -99,6 +86,10 @@ void RedisConnection::Send(Batch batch, Clock::time_point deadline, ResultCallba
     const Failure failure = *failure_;
     lock.unlock();
     return callback(failure);
+  }
+  if (!requests_.HasRoomFor(batch, unwritten_.size())) {
+    lock.unlock();
+    return callback(FailureOf(UnavailableKind::kOverload, "was not asked: too much waits for its answers already"));
   }
   RequestQueue::Request request{std::move(batch), now, deadline, std::move(callback)};
   if (is_up_) {
@@ -304,7 +295,7 @@ void RedisConnection::Enter(State state, Clock::duration at_most) {
 
 void RedisConnection::OnTimer() {
   const auto now = Clock::now();
-  // An answer that has arrived is not late because this thread is.
+  // An answer that has arrived is not late because the loop is.
   if (state_ == State::kHandshaking || state_ == State::kUp) Receive();
   bool is_stalled = false;
   {

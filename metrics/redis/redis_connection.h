@@ -32,8 +32,10 @@ namespace metrics::redis {
 /// Without a connection, a batch waits for the attempt to connect that is under way. If the one before failed, it fails
 /// at once with the cause of that, so that a dead Redis holds nobody up for longer than one wait.
 ///
+/// What it may owe is bounded (RequestQueue::kMostMemory); beyond that, a batch fails at once.
+///
 /// Safe to call from several threads at once. The thread that sends writes to the socket itself, which saves a change
-/// of threads; the thread of the event loop reads.
+/// of threads; the event loop reads.
 class RedisConnection final : public RedisSource {
  public:
   using Clock = std::chrono::steady_clock;
@@ -42,10 +44,6 @@ class RedisConnection final : public RedisSource {
   /// Throws std::system_error.
   RedisConnection(EventLoop& loop, RedisOptions options, RedisObserver& observer);
   ~RedisConnection() override;
-
-  /// One reply for each command; error replies are replies. Blocks until `deadline` at most.
-  /// Throws MetricUnavailableError if there is no answer.
-  std::vector<Reply> Call(Batch batch, Clock::time_point deadline);
 
   void Send(Batch batch, Clock::time_point deadline, ResultCallback callback) override;
 
@@ -63,7 +61,7 @@ class RedisConnection final : public RedisSource {
     RedisConnection* owner;
   };
 
-  // On the loop's thread.
+  // On the loop.
   void OnSocket(std::uint32_t events);
   void OnTimer();
   void OnStateEnd();
@@ -97,7 +95,7 @@ class RedisConnection final : public RedisSource {
   RedisObserver& observer_;
   const std::shared_ptr<Mailbox> mailbox_;
 
-  // Used on the loop's thread only.
+  // Used on the loop only.
   State state_ = State::kPausing;
   Clock::time_point state_end_ = Clock::time_point::max();  // When what state_ waits for is late.
   std::vector<Address> addresses_;
@@ -116,7 +114,7 @@ class RedisConnection final : public RedisSource {
   // Guarded by mutex_.
   mutable std::mutex mutex_;
   bool is_up_ = false;
-  UniqueFd socket_;  // Changed on the loop's thread only, which may therefore read it without mutex_.
+  UniqueFd socket_;  // Changed on the loop only, which may therefore read it without mutex_.
   std::string unwritten_;
   RequestQueue requests_;
   std::optional<Failure> failure_;  // The last one, since the connection was up.
