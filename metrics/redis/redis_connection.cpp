@@ -6,7 +6,6 @@
 #include <future>
 #include <new>
 #include <system_error>
-#include <new>
 #include <utility>
 
 #include <netinet/in.h>
