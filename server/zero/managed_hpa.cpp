@@ -7,7 +7,7 @@
 #include <map>
 #include <variant>
 
-#include "server/duration.h"
+#include "metrics/duration.h"
 #include "server/wire/quantity.h"
 
 namespace server::zero {
@@ -98,7 +98,7 @@ class SettingsReader {
   }
 
   void ReadCoolDown(const std::string& value) {
-    const auto parsed = ParseDuration(value);
+    const auto parsed = metrics::ParseDuration(value);
     const auto* duration = std::get_if<std::chrono::nanoseconds>(&parsed);
     const bool good = duration != nullptr && *duration >= kShortestCoolDown && *duration <= kLongestCoolDown;
     Expect(good, kCoolDown, value, "must be a duration from 1s to 24h, such as 5m");
