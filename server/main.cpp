@@ -246,10 +246,12 @@ int Serve(const ServeOptions& options) {
   Telemetry telemetry(kVersion);
   telemetry.OnCertificate(tls->not_after());
   RedisEventLog redis_events(telemetry);
-  metrics::QueueMetricProvider provider({.endpoint = options.redis.endpoint,
-                                         .credentials = [&options] { return RedisCredentials(options); },
-                                         .timeout = options.redis_timeout},
-                                        redis_events);
+  metrics::QueueMetricProvider provider(
+      {.endpoint = options.redis.endpoint,
+       .credentials = [&options] { return RedisCredentials(options); },
+       .timeout = options.redis_timeout,
+       .tls = options.redis.tls ? std::optional(metrics::redis::TlsOptions{}) : std::nullopt},
+      redis_events);
 
   std::atomic<bool> shutting_down = false;
   std::optional<http::TlsReloader> tls_reloader;
