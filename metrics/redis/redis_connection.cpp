@@ -4,6 +4,7 @@
 #include <array>
 #include <cerrno>
 #include <future>
+#include <new>
 #include <system_error>
 #include <utility>
 
@@ -105,7 +106,13 @@ void RedisConnection::Send(Batch batch, Clock::time_point deadline, ResultCallba
   }
   RequestQueue::Request request{std::move(batch), now, deadline, std::move(callback)};
   if (is_up_) {
-    Write(requests_.Dispatch(std::move(request), now));
+    const std::string& bytes = requests_.Dispatch(std::move(request), now);
+    try {
+      Write(bytes);
+    } catch (const std::bad_alloc&) {
+      // It stands in line for a reply that may never come: those after it would be taken for answers to others.
+      ::shutdown(socket_.get(), SHUT_RDWR);
+    }
   } else {
     requests_.Wait(std::move(request));
   }
@@ -250,7 +257,13 @@ void RedisConnection::Receive() {
   const auto size = ::recv(socket_.get(), buffer.data(), buffer.size(), 0);
   if (size > 0) {
     const std::string_view bytes(buffer.data(), static_cast<std::size_t>(size));
-    options_.tls ? ReceiveTls(bytes) : Feed(bytes);
+    try {
+      options_.tls ? ReceiveTls(bytes) : Feed(bytes);
+    } catch (const ProtocolError& error) {
+      Lose(UnavailableKind::kProtocol, std::string("answered ") + error.what());
+    } catch (const std::bad_alloc&) {
+      Lose(UnavailableKind::kConnection, "was not understood for want of memory");
+    }
   } else if (size == 0) {
     Lose(UnavailableKind::kConnection, "closed the connection");
   } else if (errno != EAGAIN && errno != EINTR) {
@@ -286,13 +299,9 @@ void RedisConnection::ReceiveTls(std::string_view bytes) {
 }
 
 void RedisConnection::Feed(std::string_view bytes) {
-  try {
-    if (!std::exchange(heard_, true) && bytes.front() == kTlsAlert) throw ProtocolError("in TLS, not in plain text");
-    reader_->Feed(bytes);
-    TakeReplies();
-  } catch (const ProtocolError& error) {
-    Lose(UnavailableKind::kProtocol, std::string("answered ") + error.what());
-  }
+  if (!std::exchange(heard_, true) && bytes.front() == kTlsAlert) throw ProtocolError("in TLS, not in plain text");
+  reader_->Feed(bytes);
+  TakeReplies();
 }
 
 void RedisConnection::TakeReplies() {

@@ -1,4 +1,4 @@
-#include "server/duration.h"
+#include "metrics/duration.h"
 
 #include <array>
 #include <cmath>
@@ -6,7 +6,7 @@
 #include <limits>
 #include <utility>
 
-namespace server {
+namespace metrics {
 namespace {
 
 constexpr std::array<std::pair<std::string_view, double>, 8> kUnits{{
@@ -67,4 +67,4 @@ std::variant<std::chrono::nanoseconds, std::string> ParseDuration(std::string_vi
   return std::chrono::nanoseconds(std::llround(negative ? -total : total));
 }
 
-}  // namespace server
+}  // namespace metrics

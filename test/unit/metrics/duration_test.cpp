@@ -1,8 +1,8 @@
-#include "server/duration.h"
+#include "metrics/duration.h"
 
 #include "test/support/catch.h"
 
-namespace server {
+namespace metrics {
 namespace {
 
 using std::chrono::nanoseconds;
@@ -55,4 +55,4 @@ TEST_CASE("a bad duration is refused in Go's words", "[server]") {
 }
 
 }  // namespace
-}  // namespace server
+}  // namespace metrics
