@@ -228,7 +228,8 @@ int Serve(const ServeOptions& options) {
       {.endpoint = options.redis.endpoint,
        .credentials = [&options] { return RedisCredentials(options); },
        .timeout = options.redis_timeout,
-       .tls = options.redis.tls ? std::optional(metrics::redis::TlsOptions{}) : std::nullopt},
+       .tls = options.redis.tls ? std::optional(metrics::redis::TlsOptions{.ca_file = options.redis_ca_file})
+                                : std::nullopt},
       redis_events);
 
   ZeroReport zero_report;

@@ -361,6 +361,7 @@ void ClusterSource::Report() {
   SourceStatus current;
   {
     const std::lock_guard lock(mutex_);
+    if (!is_known_ && may_wait_) return;
     const std::set<Node*> owners = Owners();
     // A node that was just learnt of is not lost.
     const auto is_told = [](const Node* node) { return node->is_told.load(); };

@@ -56,6 +56,13 @@ class SourceClient {
     return Ask({"LLEN", key}, time).integer;
   }
 
+  /// Whether that is read now; an error is not.
+  bool Reads(std::string_view key, std::int64_t length) try {
+    return Length(key, 1000ms) == length;
+  } catch (const MetricUnavailableError&) {
+    return false;
+  }
+
   RecordingObserver observer;
   metrics::redis::EventLoop loop;
   Source source;
