@@ -35,6 +35,7 @@ constexpr const char* kServeFooter =
 /// As given; every one is checked by us, so that all mistakes can be told at once.
 struct RawOptions {
   std::string redis_url;
+  std::string redis_ca_file;
   std::string redis_username_file;
   std::string redis_password_file;
   std::string redis_timeout = "1s";
@@ -64,7 +65,9 @@ void DeclareServe(CLI::App& serve, RawOptions& raw) {
     serve.add_option(name, value, help)->group(group)->type_name(type)->capture_default_str();
   };
   option("Redis", "--redis-url", raw.redis_url, "URL",
-         "The Redis that holds the queues: redis://HOST[:PORT][/DB] or unix:///PATH[?db=DB]");
+         "The Redis that holds the queues: redis[s]://HOST[:PORT][/DB] or unix:///PATH[?db=DB]");
+  option("Redis", "--redis-ca-file", raw.redis_ca_file, "FILE",
+         "CA bundle that a rediss:// server must be vouched for by; without it, the CAs of the system");
   option("Redis", "--redis-username-file", raw.redis_username_file, "FILE",
          "File with the ACL user's name; read again at each connect, so that it can rotate");
   option("Redis", "--redis-password-file", raw.redis_password_file, "FILE",
@@ -331,6 +334,7 @@ std::vector<std::string> Validate(const RawOptions& raw, ServeOptions& options) 
                                                                           {"error", LogLevel::kError}}};
   Validator validator;
   ValidateRedis(raw, options, validator);
+  options.redis_ca_file = raw.redis_ca_file;
   options.redis_username_file = raw.redis_username_file;
   options.redis_password_file = raw.redis_password_file;
   options.redis_timeout = validator.ParseMilliseconds("--redis-timeout", raw.redis_timeout,

@@ -5,6 +5,7 @@
 #include <deque>
 #include <functional>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -43,6 +44,8 @@ class RequestQueue {
 
   /// `subject` begins the texts of errors. `patience` is how long Redis may be silent while it owes an answer.
   RequestQueue(std::string subject, Clock::duration patience);
+
+  void set_subject(std::string subject) { subject_ = std::move(subject); }
 
   /// Whether `batch` fits in, besides `others` bytes that the owner keeps; when there is nothing else, any does. What
   /// follows does not ask.
@@ -91,7 +94,7 @@ class RequestQueue {
   void Settle(Entry& entry, Result result, std::vector<Settled>& settled);
   void Forget(std::deque<Entry>& entries);
 
-  const std::string subject_;
+  std::string subject_;
   const Clock::duration patience_;
   std::deque<Entry> waiting_;
   std::deque<Entry> in_flight_;
