@@ -38,7 +38,7 @@ ZeroService::ZeroService(const std::shared_ptr<kube::Api>& api, const std::strin
 ZeroService::ZeroService(const std::shared_ptr<kube::Api>& api, const std::string& ns, const std::string& identity,
                          metrics::MetricProvider& provider, ZeroObserver& observer)
     : election_(
-          api, {.ns = ns, .name = "queue-metrics-server", .identity = identity},
+          api, {.ns = ns, .name = "queue-metrics-leader", .identity = identity},
           {.on_leader = [&observer](std::string_view holder) { observer.OnLeader(holder); },
            .on_failure = [&observer](std::string_view cause) { observer.OnTrouble("cannot keep the Lease", cause); }}),
       controller_({.api = api,
