@@ -3,6 +3,7 @@
 import json
 import os
 import ssl
+import subprocess
 import time
 import urllib.request
 from pathlib import Path
@@ -183,3 +184,22 @@ class Sleeper:
 
 def holder(cluster: ControlPlane) -> str:
     return cluster.get(*LEASE)["spec"].get("holderIdentity", "")
+
+
+class PodWatch:
+    """Tells when a pod appears, to the millisecond."""
+
+    def __init__(self, cluster: ControlPlane):
+        command = ["kubectl", "get", "pods", "-n", NAMESPACE, "--watch-only", "-o", "name"]
+        self._process = subprocess.Popen(command, env=cluster.environment, stdout=subprocess.PIPE, text=True)
+
+    def wait_for(self, prefix: str) -> float:
+        """The moment at which a pod of that name was told of."""
+        for line in self._process.stdout:
+            if line.startswith(f"pod/{prefix}-"):
+                return time.monotonic()
+        raise AssertionError("the watch ended")
+
+    def stop(self) -> None:
+        self._process.kill()
+        self._process.wait()
