@@ -1,6 +1,7 @@
 #include "metrics/queue_config.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <functional>
 #include <limits>
@@ -249,7 +250,10 @@ class Reader {
     if (url != nullptr && source.tls && !tls_by_url) {
       Wrong(*url, "url must begin with rediss:// when there is \"tls\"");
     }
-    if (tls_by_url && !source.tls) source.tls = TlsFiles();
+    if (tls_by_url && !source.tls) source.tls = redis::TlsOptions();
+    if (auto* watched = std::get_if<SentinelServers>(&source.servers); watched != nullptr && !watched->sentinel_tls) {
+      watched->sentinel_tls = source.tls;
+    }
     config_.sources.push_back(std::move(source));
   }
 
@@ -298,6 +302,7 @@ class Reader {
                   [&](const YamlValue& value) {
                     servers.sentinels = ReadAddresses(value, kPort, "[\"sentinel-0:26379\", \"sentinel-1:26379\"]");
                   }},
+                 {"tls", [&](const YamlValue& value) { servers.sentinel_tls = ReadTls(value); }},
                  {"database", [&](const YamlValue& value) {
                     const auto database =
                         Whole(value, "database", 0, std::numeric_limits<std::int32_t>::max(), "a number from 0");
@@ -350,30 +355,40 @@ class Reader {
     }
   }
 
-  TlsFiles ReadTls(const YamlValue& node) {
-    TlsFiles files;
-    if (!IsMapping(node, "tls")) return files;
+  redis::TlsOptions ReadTls(const YamlValue& node) {
+    redis::TlsOptions tls;
+    if (!IsMapping(node, "tls")) return tls;
+    const auto file = [this](std::string_view key, const std::string& holds, std::string& target) {
+      return Key{key, [this, key, holds, &target](const YamlValue& value) {
+                   SetText(value, std::string(key), "the path of a PEM file with " + holds, target);
+                 }};
+    };
     ReadKeys(node, "tls",
-             {{"caFile",
+             {file("caFile", "the CAs that vouch for Redis", tls.ca_file),
+              file("certFile", "the client certificate", tls.certificate_file),
+              file("keyFile", "the key of certFile", tls.key_file),
+              {"serverName",
                [&](const YamlValue& value) {
-                 SetText(value, "caFile", "the path of a PEM file with the CAs that vouch for Redis", files.ca_file);
+                 SetText(value, "serverName", "the name that the certificate of Redis is for", tls.server_name);
                }},
-              {"certFile",
-               [&](const YamlValue& value) {
-                 SetText(value, "certFile", "the path of a PEM file with the client certificate",
-                         files.certificate_file);
-               }},
-              {"keyFile",
-               [&](const YamlValue& value) {
-                 SetText(value, "keyFile", "the path of a PEM file with the key of certFile", files.key_file);
-               }},
-              {"serverName", [&](const YamlValue& value) {
-                 SetText(value, "serverName", "the name that the certificate of Redis is for", files.server_name);
-               }}});
+              {"verify", [&](const YamlValue& value) { ReadVerify(value, tls); }}});
     if ((FindKey(node, "certFile") == nullptr) != (FindKey(node, "keyFile") == nullptr)) {
       Wrong(node, "tls must have both of certFile and keyFile, or neither");
     }
-    return files;
+    return tls;
+  }
+
+  void ReadVerify(const YamlValue& node, redis::TlsOptions& tls) {
+    using Verify = redis::TlsOptions::Verify;
+    constexpr std::array<std::pair<std::string_view, Verify>, 3> kChoices{
+        {{"chain-and-name", Verify::kChainAndName}, {"chain", Verify::kChain}, {"nothing", Verify::kNothing}}};
+    for (const auto& [name, verify] : kChoices) {
+      if (node.kind == Kind::kScalar && node.scalar == name) {
+        tls.verify = verify;
+        return;
+      }
+    }
+    Wrong(node, Named(node, "verify") + " must be chain-and-name, chain or nothing");
   }
 
   void Need(const YamlValue& node, const std::string& what, std::string_view key) {
@@ -437,7 +452,16 @@ class Reader {
     const std::string meaning(option.meaning);
     switch (option.type) {
       case LayoutOption::Type::kText:
-        if (auto text = Text(node, name, meaning)) settings.layout_options.Set(name, *std::move(text));
+        if (auto text = Text(node, name, meaning); text && IsChoice(node, option)) {
+          settings.layout_options.Set(name, *std::move(text));
+        }
+        return;
+      case LayoutOption::Type::kFlag:
+        if (node.kind == Kind::kScalar && (node.scalar == "true" || node.scalar == "false")) {
+          settings.layout_options.Set(name, node.scalar == "true");
+        } else {
+          Wrong(node, Named(node, name) + " must be true or false: " + meaning);
+        }
         return;
       case LayoutOption::Type::kTexts: {
         LayoutOptions::Texts texts;
@@ -459,6 +483,13 @@ class Reader {
         return;
       }
     }
+  }
+
+  bool IsChoice(const YamlValue& node, const LayoutOption& option) {
+    const auto& choices = option.choices;
+    if (choices.empty() || std::find(choices.begin(), choices.end(), node.scalar) != choices.end()) return true;
+    Wrong(node, Named(node, std::string(option.name)) + " must be one of " + Join(choices));
+    return false;
   }
 
   bool IsItems(const YamlValue& node, const std::string& name, const std::string& meaning) {
@@ -571,6 +602,7 @@ class Reader {
     const bool is_default = queue.settings.layout_name == defaults_.layout_name &&
                             queue.settings.layout_options == defaults_.layout_options;
     queue.layout = is_default ? default_layout_ : MakeLayout(queue.settings);
+    if (queue.is_pattern) queue.registry = RegistryOf(queue.settings);
     config_.queues.push_back(std::move(queue));
   }
 
@@ -597,6 +629,11 @@ class Reader {
     return FindLayoutKind(settings.layout_name)->make(settings.layout_options);
   }
 
+  static std::optional<QueueRegistry> RegistryOf(const QueueSettings& settings) {
+    const LayoutKind* kind = FindLayoutKind(settings.layout_name);
+    return kind->registry == nullptr ? std::nullopt : std::optional(kind->registry(settings.layout_options));
+  }
+
   static constexpr const char* kLabelValueRule =
       "letters, digits, '-', '_' and '.', at most 63 of them, the first and last a letter or digit";
 
@@ -609,6 +646,19 @@ class Reader {
 };
 
 }  // namespace
+
+QueueConfig ConfigOfEveryKey(const LayoutKind& layout, std::vector<std::string> namespaces) {
+  QueueSettings settings;
+  settings.redis = kDefaultSource;
+  settings.layout_name = layout.name;
+  settings.namespaces = std::move(namespaces);
+  return {.sources = {},
+          .queues = {{.name = "*",
+                      .is_pattern = true,
+                      .name_in_redis = "*",
+                      .settings = std::move(settings),
+                      .layout = layout.make({})}}};
+}
 
 std::variant<QueueConfig, std::vector<ConfigProblem>> ParseQueueConfig(std::string_view yaml) {
   return Reader().Read(yaml);

@@ -14,6 +14,7 @@
 #include "metrics/metric_provider.h"
 #include "metrics/queue_layout.h"
 #include "metrics/queue_layouts.h"
+#include "metrics/redis/redis_options.h"
 #include "metrics/redis/redis_url.h"
 
 namespace metrics {
@@ -26,25 +27,14 @@ struct CredentialFiles {
   bool operator==(const CredentialFiles&) const = default;
 };
 
-/// PEM files of TLS to a Redis.
-struct TlsFiles {
-  /// Empty: the CAs of this system.
-  std::string ca_file{};
-  /// Both or neither.
-  std::string certificate_file{};
-  std::string key_file{};
-  /// Empty: the host that is connected to.
-  std::string server_name{};
-
-  bool operator==(const TlsFiles&) const = default;
-};
-
 /// The master that Sentinels watch over.
 struct SentinelServers {
   std::string master;
   /// At least one. Their database means nothing.
   std::vector<redis::RedisEndpoint> sentinels;
   CredentialFiles sentinel_credentials;
+  /// None: plain text.
+  std::optional<redis::TlsOptions> sentinel_tls;
   /// Of the master.
   std::uint32_t database = 0;
 
@@ -64,8 +54,8 @@ struct SourceConfig {
   std::variant<redis::RedisEndpoint, SentinelServers, ClusterServers> servers;
   /// Of the servers that hold queues.
   CredentialFiles credentials;
-  /// For all servers, Sentinels too. None: plain text.
-  std::optional<TlsFiles> tls;
+  /// None: plain text.
+  std::optional<redis::TlsOptions> tls;
   std::chrono::milliseconds timeout{1000};
 
   bool operator==(const SourceConfig&) const = default;
@@ -103,11 +93,14 @@ struct ConfiguredQueue {
   /// The value of the label `queue`; in a pattern, exactly one `*` stands for one character or more.
   std::string name;
   bool is_pattern = false;
-  /// What the framework calls it, or which key it is. It has a `*` if and only if the name is a pattern.
+  /// What the framework calls it, or which key it is. In a pattern, its one `*` stands for the same as that of the
+  /// name.
   std::string name_in_redis;
   QueueSettings settings;
   /// Never null.
   std::shared_ptr<const QueueLayout> layout;
+  /// Of a pattern, if the framework has one.
+  std::optional<QueueRegistry> registry{};
 };
 
 struct QueueConfig {
@@ -116,6 +109,9 @@ struct QueueConfig {
   /// In the order written; at least one. No two names have both name and source in common.
   std::vector<ConfiguredQueue> queues;
 };
+
+/// What a server without a configuration file goes by: every key of the only Redis is a queue under its own name.
+QueueConfig ConfigOfEveryKey(const LayoutKind& layout, std::vector<std::string> namespaces);
 
 /// The source of a configuration that names none.
 inline constexpr std::string_view kDefaultSource = "default";

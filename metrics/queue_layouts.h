@@ -16,12 +16,14 @@
 namespace metrics {
 
 struct LayoutOption {
-  enum class Type : std::uint8_t { kText, kTexts, kNumbers };
+  enum class Type : std::uint8_t { kText, kTexts, kNumbers, kFlag };
 
   std::string_view name;
   Type type;
   /// Completes "must be ": "the prefix of all keys, such as bull".
   std::string_view meaning;
+  /// If a kText can only be one of these.
+  std::span<const std::string_view> choices{};
 };
 
 /// What a configuration says about a layout. The values have the types of the table.
@@ -29,7 +31,7 @@ class LayoutOptions {
  public:
   using Numbers = std::vector<std::int64_t>;
   using Texts = std::vector<std::string>;
-  using Value = std::variant<std::string, Texts, Numbers>;
+  using Value = std::variant<std::string, Texts, Numbers, bool>;
 
   void Set(std::string_view name, Value value) { values_.insert_or_assign(std::string(name), std::move(value)); }
 
@@ -46,10 +48,19 @@ class LayoutOptions {
   std::map<std::string, Value, std::less<>> values_;
 };
 
+/// Where a framework notes which queues there are: a set.
+struct QueueRegistry {
+  std::string key;
+  /// What its members begin with, before the name of the queue.
+  std::string prefix{};
+};
+
 struct LayoutKind {
   std::string_view name;
   std::span<const LayoutOption> options;
   std::unique_ptr<const QueueLayout> (*make)(const LayoutOptions& options);
+  /// Null if the framework has none.
+  QueueRegistry (*registry)(const LayoutOptions& options) = nullptr;
 };
 
 /// In the order to list them.

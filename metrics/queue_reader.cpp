@@ -24,7 +24,7 @@ struct Reading {
 void Count(Reading& reading, redis::Batch& batch, const std::string& subject) {
   const std::size_t before = batch.size();
   try {
-    reading.counts = reading.queue->layout->Count(reading.read, reading.replies, batch);
+    reading.counts = reading.queue->configured->layout->Count(reading.read, reading.replies, batch);
   } catch (const MetricUnavailableError& error) {
     throw MetricUnavailableError(error.kind(), subject + ": " + error.what());
   }
@@ -33,7 +33,7 @@ void Count(Reading& reading, redis::Batch& batch, const std::string& subject) {
 
 }  // namespace
 
-std::vector<QueueReading> QueueReader::Read(const std::vector<Queue>& queues, QueueParts wanted,
+std::vector<QueueReading> QueueReader::Read(const std::vector<Queue>& queues,
                                             std::chrono::steady_clock::time_point deadline) try {
   const auto latest = std::min(deadline, std::chrono::steady_clock::now() + connection_.timeout());
   const auto now = std::chrono::system_clock::now();
@@ -41,9 +41,9 @@ std::vector<QueueReading> QueueReader::Read(const std::vector<Queue>& queues, Qu
   unfinished.reserve(queues.size());
   redis::Batch batch;
   for (const Queue& queue : queues) {
-    Reading& reading = unfinished.emplace_back(Reading{&queue, {queue.name, wanted, now}, {}, 0, {}});
+    Reading& reading = unfinished.emplace_back(Reading{&queue, {queue.name_in_redis, queue.wanted, now}, {}, 0, {}});
     const std::size_t before = batch.size();
-    queue.layout->Ask(reading.read, batch);
+    queue.configured->layout->Ask(reading.read, batch);
     reading.owed = batch.size() - before;
   }
   while (batch.size() > 0) {

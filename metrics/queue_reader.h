@@ -27,8 +27,7 @@ class QueueReader {
   /// One reading for each of `queues`, in their order; all of them or an error. Blocks until `deadline` at most, and no
   /// longer than the timeout of the Redis.
   /// Throws MetricUnavailableError.
-  std::vector<QueueReading> Read(const std::vector<Queue>& queues, QueueParts wanted,
-                                 std::chrono::steady_clock::time_point deadline);
+  std::vector<QueueReading> Read(const std::vector<Queue>& queues, std::chrono::steady_clock::time_point deadline);
 
  private:
   redis::RedisConnection& connection_;

@@ -50,6 +50,9 @@ http::TlsMaterial WithFiles(const ServeOptions& options, http::TlsMaterial mater
   }
   if (!options.client_ca_file.empty()) {
     material.client_ca = ReadFile(options.client_ca_file);
+    if (material.client_ca.empty()) {
+      throw std::runtime_error(options.client_ca_file + " is empty, which would let nobody in");
+    }
   }
   return material;
 }

@@ -4,8 +4,8 @@
 #include <array>
 #include <cerrno>
 #include <future>
-#include <system_error>
 #include <new>
+#include <system_error>
 #include <utility>
 
 #include <netinet/in.h>

@@ -29,6 +29,8 @@ struct TlsOptions {
   /// Sent as SNI and looked for in the certificate. Empty: the host that is connected to.
   std::string server_name{};
   Verify verify = Verify::kChainAndName;
+
+  bool operator==(const TlsOptions&) const = default;
 };
 
 /// Asked at each connect, so that rotated credentials are found; on the I/O thread, so it must be quick. What it throws

@@ -70,7 +70,7 @@ class ProtocolError : public std::runtime_error {
 /// bounded in bytes, in elements and in depth, so that a server gone wrong cannot fill the memory.
 class ReplyReader {
  public:
-  static constexpr std::size_t kMaxReplyBytes = std::size_t{1} << 20U;
+  static constexpr std::size_t kMaxReplyBytes = std::size_t{16} << 20U;  // Some layouts read messages.
   static constexpr std::size_t kMaxReplyElements = std::size_t{1} << 16U;
   static constexpr int kMaxDepth = 7;  // All that hiredis 0.14 can follow.
 

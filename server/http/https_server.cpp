@@ -7,6 +7,7 @@
 #include <condition_variable>
 #include <deque>
 #include <mutex>
+#include <new>
 #include <optional>
 #include <system_error>
 #include <thread>
@@ -151,6 +152,9 @@ class HttpsServer::Reactor {
     }
     Watch(listener_.get(), kListenerId, EPOLLIN);
     Watch(wake_.get(), kWakeId, EPOLLIN | EPOLLET);
+    // There is memory for the answer of every connection, even when there is none for more.
+    answers_.reserve(max_connections_);
+    delivered_.reserve(max_connections_);
     for (unsigned i = 0; i < options_.workers; ++i) {
       workers_.emplace_back([this] { Work(); });
     }
@@ -239,7 +243,12 @@ class HttpsServer::Reactor {
 
   void OnEvent(const epoll_event& event) {
     if (event.data.u64 == kListenerId) {
-      Accept();
+      try {
+        Accept();
+      } catch (const std::bad_alloc&) {
+        ShedOne();
+        PauseAccepting();
+      }
       return;
     }
     if (event.data.u64 == kWakeId) {
@@ -257,7 +266,11 @@ class HttpsServer::Reactor {
     Connection& connection = found->second;
     connection.readable = connection.readable || (event.events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0;
     if (connection.state == Connection::State::kHandshake) {
-      QueueHandshake(found->first, connection);
+      try {
+        QueueHandshake(found->first, connection);
+      } catch (const std::bad_alloc&) {
+        Close(found);
+      }
     } else {
       Advance(found);
     }
@@ -375,7 +388,11 @@ class HttpsServer::Reactor {
       handshakes_.pop_back();
       if (found != connections_.end()) {
         found->second.handshake_queued = false;
-        ShakeHand(found);
+        try {
+          ShakeHand(found);
+        } catch (const std::bad_alloc&) {
+          Close(found);
+        }
       }
     }
   }
@@ -418,15 +435,28 @@ class HttpsServer::Reactor {
     connection.scanned = 0;
   }
 
-  /// Does all that can be done for a connection now. Closes it when it has come to its end.
+  /// Does all that can be done for a connection now. Closes it when it has come to its end, or there is no memory for
+  /// it: this client can come again. Throws nothing.
   void Advance(ConnectionMap::iterator it) {
-    Connection& connection = it->second;
+    bool open = true;
+    try {
+      open = AdvanceUntilWaiting(it->first, it->second);
+    } catch (const std::bad_alloc&) {
+      open = false;
+    }
+    if (!open) {
+      Close(it);
+    }
+  }
+
+  /// False when the connection is to be closed.
+  bool AdvanceUntilWaiting(std::uint64_t id, Connection& connection) {
     bool open = true;
     bool progress = true;
     while (open && progress) {
       switch (connection.state) {
         case Connection::State::kHead:
-          open = ReadHead(it->first, connection, progress);
+          open = ReadHead(id, connection, progress);
           break;
         case Connection::State::kResponse:
           open = WriteResponse(connection, progress);
@@ -441,9 +471,7 @@ class HttpsServer::Reactor {
           break;
       }
     }
-    if (!open) {
-      Close(it);
-    }
+    return open;
   }
 
   /// False when the connection is to be closed. `progress` says whether the state may have changed.
@@ -562,7 +590,12 @@ class HttpsServer::Reactor {
       Job job = std::move(jobs_.front());
       jobs_.pop_front();
       lock.unlock();
-      Deliver(Process(std::move(job)));
+      Answer answer{job.connection, {}, true, 0};  // Nothing: the connection is closed.
+      try {
+        answer = Process(std::move(job));
+      } catch (const std::bad_alloc&) {
+      }
+      Deliver(std::move(answer));
     }
   }
 

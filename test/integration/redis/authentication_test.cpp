@@ -4,7 +4,6 @@
 #include <stdexcept>
 #include <string>
 
-#include "metrics/layouts/by_type.h"
 #include "metrics/queue_reader.h"
 #include "metrics/redis/redis_connection.h"
 #include "test/integration/redis/redis_test.h"
@@ -60,11 +59,8 @@ TEST_CASE("the least ACL is enough to read every type of queue, and no more than
 
   Client client(As(server, {"reader", "hunter2"}));
   metrics::QueueReader reader(client.connection, client.observer);
-  const metrics::layouts::ByType by_type;
   const auto read = [&](const std::string& name) {
-    return reader.Read({{name, &by_type}}, {.waiting = true}, std::chrono::steady_clock::now() + kLong)
-        .at(0)
-        .counts.waiting;
+    return reader.Read({QueueOf(name)}, std::chrono::steady_clock::now() + kLong).at(0).counts.waiting;
   };
   CHECK(read("jobs:list") == 2);
   CHECK(read("jobs:stream") == 1);

@@ -4,12 +4,14 @@
 #include <chrono>
 #include <exception>
 #include <initializer_list>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <thread>
 #include <vector>
 
 #include "metrics/metric_provider.h"
+#include "metrics/queue_catalog.h"
 #include "metrics/redis/event_loop.h"
 #include "metrics/redis/redis_connection.h"
 #include "test/support/recording_observer.h"
@@ -44,6 +46,15 @@ MetricUnavailableError ErrorOf(Action action) {
     return error;
   }
   return {UnavailableKind::kServer, "no error at all"};
+}
+
+/// The key `name`, to be read by its type.
+inline metrics::Queue QueueOf(const std::string& name) {
+  const auto config = metrics::ConfigOfEveryKey(*metrics::FindLayoutKind("by-type"), {});
+  return {name,
+          {{"queue", name}},
+          {.waiting = true},
+          std::make_shared<const metrics::ConfiguredQueue>(config.queues.at(0))};
 }
 
 /// A connection with the loop it needs.

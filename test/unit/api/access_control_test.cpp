@@ -1,5 +1,7 @@
 #include "server/auth/access_control.h"
 
+#include <chrono>
+
 #include "server/api/request_info.h"
 #include "server/auth/forbidden_message.h"
 #include "test/support/catch.h"
@@ -31,6 +33,16 @@ TEST_CASE("open access lets everybody do everything", "[auth]") {
 TEST_CASE("a client certificate opens everything", "[auth]") {
   CHECK(Verdict(WithCertificate(Get(kMetricPath))) == "allowed");
   CHECK(Verdict(WithCertificate(Get("/metrics", {{"Authorization", "Bearer abc"}}))) == "allowed");
+}
+
+TEST_CASE("a connection that outlives its client's certificate opens nothing any more", "[auth]") {
+  using std::chrono::minutes;
+  using std::chrono::system_clock;
+  auto request = WithCertificate(Get(kMetricPath));
+  request.client_certificate->not_after = system_clock::now() + minutes(1);
+  CHECK(Verdict(request) == "allowed");
+  request.client_certificate->not_after = system_clock::now() - minutes(1);
+  CHECK(Verdict(request).starts_with("403 "));
 }
 
 TEST_CASE("without a client certificate only the health endpoints are open", "[auth]") {

@@ -95,28 +95,33 @@ redis:
       database: 3
     passwordFile: /etc/redis/password
     tls: {}
+  apart: {sentinel: {master: m, addresses: [s], tls: {verify: chain}}}
   shards:
     cluster: {addresses: [redis-0, "redis-1:7000"]}
 queues: [{name: jobs, redis: one}]
 )");
   const CredentialFiles both{"/etc/redis/username", "/etc/redis/password"};
   const auto source = [](std::string name, auto servers, CredentialFiles credentials = {},
-                         std::optional<TlsFiles> tls = {}, std::chrono::milliseconds timeout = 1000ms) {
+                         std::optional<redis::TlsOptions> tls = {}, std::chrono::milliseconds timeout = 1000ms) {
     return SourceConfig{std::move(name), std::move(servers), std::move(credentials), std::move(tls), timeout};
   };
   const SentinelServers watched{"mymaster",
                                 {{"sentinel-0", 26379}, {"::1", 26379}, {"::1", 5000}, {"sentinel-1", 5001}},
                                 {"/etc/sentinel/username", "/etc/sentinel/password"},
+                                redis::TlsOptions(),
                                 3};
+  const SentinelServers apart{
+      "m", {{"s", 26379}}, {}, redis::TlsOptions{.verify = redis::TlsOptions::Verify::kChain}, 0};
   CHECK(config.sources ==
         std::vector<SourceConfig>{
+            source("apart", apart),
             source("local", redis::RedisEndpoint{.unix_path = "/run/redis.sock", .database = 1}),
             source("one", redis::RedisEndpoint{.host = "redis.jobs", .port = 6380, .database = 2}, both, {}, 1500ms),
-            source("public", redis::RedisEndpoint{.host = "redis.example", .port = 6390}, {}, TlsFiles()),
+            source("public", redis::RedisEndpoint{.host = "redis.example", .port = 6390}, {}, redis::TlsOptions()),
             source("secure", redis::RedisEndpoint{.host = "10.0.0.7"}, {},
-                   TlsFiles{"/tls/ca.crt", "/tls/tls.crt", "/tls/tls.key", "redis.example"}),
+                   redis::TlsOptions{"/tls/ca.crt", "/tls/tls.crt", "/tls/tls.key", "redis.example"}),
             source("shards", ClusterServers{{{"redis-0", 6379}, {"redis-1", 7000}}}),
-            source("watched", watched, {"", "/etc/redis/password"}, TlsFiles()),
+            source("watched", watched, {"", "/etc/redis/password"}, redis::TlsOptions()),
         });
 }
 

@@ -244,7 +244,7 @@ TEST_CASE("a reply that is too long is refused before it has filled the memory",
       reader.Feed(example.more);
     }
   };
-  CHECK_THROWS_WITH(feed(), "with a reply longer than 1048576 bytes");
+  CHECK_THROWS_WITH(feed(), "with a reply longer than 16777216 bytes");
   CHECK(fed <= ReplyReader::kMaxReplyBytes + example.more.size());
 }
 
