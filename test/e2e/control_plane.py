@@ -36,9 +36,11 @@ class KubectlError(Exception):
 class ControlPlane:
     """Up after construction, until stop(). `parts` is the folder with the links kube-apiserver, etcd, kubectl, …"""
 
-    def __init__(self, parts: Path, directory: Path, hpa_sync_period: str = "2s"):
+    def __init__(self, parts: Path, directory: Path, hpa_sync_period: str = "2s", feature_gates: str = ""):
+        """`feature_gates` are for kube-apiserver and kube-controller-manager alike, such as "HPAScaleToZero=false"."""
         self._parts = parts
         self._directory = directory
+        self._feature_flags = [f"--feature-gates={feature_gates}"] if feature_gates else []
         self.pki = directory / "pki"
         self._logs = directory / "logs"
         self._apiserver_log = self._logs / "kube-apiserver.log"
@@ -117,6 +119,7 @@ class ControlPlane:
             "--service-account-issuer=https://kubernetes.default.svc",
             "--authorization-mode=RBAC",
             "--service-cluster-ip-range=10.0.0.0/24",
+            *self._feature_flags,
         )
         wait_until("kube-apiserver is ready", lambda: self._answers(self.apiserver, "get", "--raw=/readyz"), timeout=120)
 
@@ -188,6 +191,7 @@ class ControlPlane:
             f"--root-ca-file={self.pki / 'ca.crt'}",
             "--use-service-account-credentials",  # The HPA controller then has the identity it has in any real cluster.
             f"--horizontal-pod-autoscaler-sync-period={hpa_sync_period}",
+            *self._feature_flags,
         )
         self._start_part("kube-scheduler", *self._identity_flags("scheduler"))
         wait_until(
