@@ -92,7 +92,12 @@ void RedisConnection::Send(Batch batch, Clock::time_point deadline, ResultCallba
   }
   RequestQueue::Request request{std::move(batch), now, deadline, std::move(callback)};
   if (is_up_) {
-    Write(requests_.Dispatch(std::move(request), now));
+    const std::string& bytes = requests_.Dispatch(std::move(request), now);
+    if (!later_.empty() || loop_.RunsHere()) {
+      WriteLater(bytes);
+    } else {
+      Write(bytes);
+    }
   } else {
     requests_.Wait(std::move(request));
   }
@@ -275,6 +280,7 @@ void RedisConnection::CloseSocket() {
   const std::lock_guard lock(mutex_);
   socket_ = UniqueFd();
   unwritten_.clear();
+  later_.clear();
 }
 
 void RedisConnection::Enter(State state, Clock::duration at_most) {
@@ -370,6 +376,17 @@ void RedisConnection::Write(std::string_view bytes) {
     loop_.ChangeWatch(socket_.get(), EPOLLIN | EPOLLOUT, on_socket_);
   }
   unwritten_ += bytes;
+}
+
+void RedisConnection::WriteLater(std::string_view bytes) {
+  if (later_.empty()) {
+    loop_.Post([this] {
+      const std::lock_guard lock(mutex_);
+      if (!later_.empty()) Write(later_);
+      later_.clear();
+    });
+  }
+  later_ += bytes;
 }
 
 void RedisConnection::Flush() {

@@ -46,8 +46,8 @@ struct RedisOptions {
 ///
 /// What it may owe is bounded (RequestQueue::kMostMemory); beyond that, a batch fails at once.
 ///
-/// Safe to call from several threads at once. The thread that sends writes to the socket itself, which saves a change
-/// of threads; the event loop reads.
+/// Safe to call from several threads at once. The thread that runs the loop sends all that it was given since it last
+/// waited by one write; any other writes to the socket itself, which saves a change of threads. The loop reads.
 class RedisConnection final : public RedisSource {
  public:
   using Clock = std::chrono::steady_clock;
@@ -95,6 +95,7 @@ class RedisConnection final : public RedisSource {
 
   // With mutex_ held.
   void Write(std::string_view bytes);
+  void WriteLater(std::string_view bytes);
   void Flush();
   void WakeAt(Clock::time_point when);
 
@@ -126,8 +127,9 @@ class RedisConnection final : public RedisSource {
   // Guarded by mutex_.
   mutable std::mutex mutex_;
   bool is_up_ = false;
-  UniqueFd socket_;  // Changed on the loop only, which may therefore read it without mutex_.
-  std::string unwritten_;
+  UniqueFd socket_;        // Changed on the loop only, which may therefore read it without mutex_.
+  std::string later_;      // For one write, before the loop's thread waits again.
+  std::string unwritten_;  // What the socket did not take.
   RequestQueue requests_;
   std::optional<Failure> failure_;  // The last one, since the connection was up.
   bool may_wait_ = true;

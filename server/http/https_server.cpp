@@ -243,6 +243,7 @@ class HttpsServer::Reactor {
       for (int i = 0; i < count; ++i) {
         OnEvent(events.at(static_cast<std::size_t>(i)));
       }
+      companion_();
       DeliverAnswers();
       ShakeHands();
       if (const auto now = Clock::now(); now >= next_sweep) {
@@ -306,7 +307,7 @@ class HttpsServer::Reactor {
         }
         return;
       case kCompanionId:
-        return companion_();
+        return;  // Its turn comes in each round.
       default:
         OnConnectionEvent(event);
     }
@@ -676,7 +677,7 @@ class HttpsServer::Reactor {
   // The reactor thread's own.
   UniqueFd listener_;
   const UniqueFd epoll_;
-  std::function<void()> companion_;
+  std::function<void()> companion_ = [] {};
   ConnectionMap connections_;
   std::uint64_t next_id_ = kFirstConnectionId;
   std::vector<std::uint64_t> handshakes_;  // Connections whose handshake can go on.
