@@ -148,8 +148,8 @@ class Validator {
   }
 
   template <typename Value, std::size_t Count>
-  Value ParseChoice(const char* flag, const std::string& text,
-                    const std::array<std::pair<std::string_view, Value>, Count>& choices) {
+  std::optional<Value> ParseChoice(const char* flag, const std::string& text,
+                                   const std::array<std::pair<std::string_view, Value>, Count>& choices) {
     std::string names;
     for (const auto& [name, value] : choices) {
       if (name == text) {
@@ -158,7 +158,7 @@ class Validator {
       names += (names.empty() ? "" : ", ") + std::string(name);
     }
     Wrong(flag, text, "must be one of " + names);
-    return choices.front().second;
+    return std::nullopt;
   }
 
   void Wrong(const char* flag, const std::string& value, const std::string& remedy) {
@@ -296,12 +296,13 @@ void ValidateAccess(const RawOptions& raw, ServeOptions& options, Validator& val
        {"none", AuthMode::kNone}}};
   options.client_ca_file = raw.client_ca_file;
   options.kubeconfig = raw.kubeconfig;
-  const auto mode =
-      raw.auth.empty() ? DefaultAuthMode(raw) : std::optional(validator.ParseChoice("--auth", raw.auth, kModes));
-  if (!mode) {
+  const auto mode = raw.auth.empty() ? DefaultAuthMode(raw) : validator.ParseChoice("--auth", raw.auth, kModes);
+  if (!mode && raw.auth.empty()) {
     validator.problems().emplace_back(
         "--auth: outside of a cluster needs --kubeconfig or --client-ca-file, so that not everybody can ask (or is "
         "none on a loopback address)");
+  }
+  if (!mode) {
     return;
   }
   options.auth = *mode;
@@ -345,8 +346,8 @@ std::vector<std::string> Validate(const RawOptions& raw, ServeOptions& options) 
   if (raw.wake && raw.kubeconfig.empty() && !InCluster()) {
     validator.problems().emplace_back("--wake: needs --kubeconfig outside of a cluster");
   }
-  options.log_format = validator.ParseChoice("--log-format", raw.log_format, kFormats);
-  options.log_level = validator.ParseChoice("--log-level", raw.log_level, kLevels);
+  options.log_format = validator.ParseChoice("--log-format", raw.log_format, kFormats).value_or(options.log_format);
+  options.log_level = validator.ParseChoice("--log-level", raw.log_level, kLevels).value_or(options.log_level);
   return std::move(validator.problems());
 }
 

@@ -28,18 +28,21 @@ void Drain(int fd) {
 
 EventLoop::EventLoop()
     : epoll_(Checked(::epoll_create1(EPOLL_CLOEXEC), "epoll_create1")),
-      wake_(Checked(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "eventfd")) {
+      wake_(Checked(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "eventfd")),
+      on_wake_([this](std::uint32_t) { Drain(wake_.get()); }) {
   Watch(wake_.get(), EPOLLIN, on_wake_);
 }
 
 void EventLoop::RunReady() {
   constexpr int kMost = 16;  // Then others get their turn.
   const std::lock_guard on_loop(running_);
-  for (int i = 0; i < kMost; ++i) {
-    // One event at a time: a handler may end another watch, and then no event of that is left to be delivered.
-    epoll_event event{};
-    if (::epoll_wait(epoll_.get(), &event, 1, 0) != 1) return;
+  runner_ = std::this_thread::get_id();
+  RunTasks();
+  // One event at a time: a handler may end another watch, and then no event of that is left to be delivered.
+  epoll_event event{};
+  for (int i = 0; i < kMost && ::epoll_wait(epoll_.get(), &event, 1, 0) == 1; ++i) {
     (*static_cast<Handler*>(event.data.ptr))(event.events);
+    RunTasks();
   }
 }
 
@@ -60,7 +63,7 @@ void EventLoop::Post(std::function<void()> task) {
     const std::lock_guard lock(mutex_);
     tasks_.push_back(std::move(task));
   }
-  Wake();
+  if (!RunsHere()) Wake();
 }
 
 void EventLoop::RunAndWait(const std::function<void()>& task) {
@@ -70,13 +73,15 @@ void EventLoop::RunAndWait(const std::function<void()>& task) {
 }
 
 void EventLoop::RunTasks() {
-  Drain(wake_.get());
-  std::vector<std::function<void()>> tasks;
-  {
-    const std::lock_guard lock(mutex_);
-    tasks.swap(tasks_);
+  for (;;) {
+    std::vector<std::function<void()>> tasks;
+    {
+      const std::lock_guard lock(mutex_);
+      tasks.swap(tasks_);
+    }
+    if (tasks.empty()) return;
+    for (const auto& task : tasks) task();
   }
-  for (const auto& task : tasks) task();
 }
 
 void EventLoop::Wake() const {

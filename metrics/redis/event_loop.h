@@ -1,10 +1,12 @@
 // What every Redis connection waits with. It has no thread: whoever has one lends it.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <functional>
 #include <mutex>
+#include <thread>
 #include <vector>
 
 #include "metrics/redis/unique_fd.h"
@@ -25,10 +27,13 @@ class EventLoop {
   ~EventLoop() = default;
 
   /// Readable while there is something to run: for poll(), or for another epoll, so that one thread can wait for the
-  /// loop and for things of its own.
+  /// loop and for things of its own. What that thread itself posts does not make it readable.
   int fd() const { return epoll_.get(); }
-  /// Runs what is ready now, or a part of it; never waits for more. Not on the loop.
+  /// Runs what is ready now, or a part of it; never waits for more. One thread calls it whenever it has done something
+  /// else, before it waits again. Not on the loop.
   void RunReady();
+  /// Whether this is the thread that called RunReady() last: what it posts is run before it waits again.
+  bool RunsHere() const { return runner_ == std::this_thread::get_id(); }
 
   /// `handler` must live until Unwatch(fd) was called on the loop; after that it is not called any more.
   /// Throws std::system_error.
@@ -49,9 +54,10 @@ class EventLoop {
   // Constant after construction.
   UniqueFd epoll_;
   UniqueFd wake_;
-  Handler on_wake_ = [this](std::uint32_t) { RunTasks(); };
+  Handler on_wake_;
 
   std::mutex running_;  // Held by whoever is "on the loop".
+  std::atomic<std::thread::id> runner_;
 
   std::mutex mutex_;
   std::vector<std::function<void()>> tasks_;  // Guarded by mutex_.

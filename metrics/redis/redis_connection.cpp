@@ -100,10 +100,13 @@ void RedisConnection::Send(Batch batch, Clock::time_point deadline, ResultCallba
   if (is_up_) {
     const std::string& bytes = requests_.Dispatch(std::move(request), now);
     try {
-      Write(bytes);
+      if (!later_.empty() || loop_.RunsHere()) {
+        WriteLater(bytes);
+      } else {
+        Write(bytes);
+      }
     } catch (const std::bad_alloc&) {
-      // It stands in line for a reply that may never come: those after it would be taken for answers to others.
-      ::shutdown(socket_.get(), SHUT_RDWR);
+      GiveUpSocket();
     }
   } else {
     requests_.Wait(std::move(request));
@@ -378,6 +381,7 @@ void RedisConnection::CloseSocket() {
   socket_ = UniqueFd();
   tls_.reset();
   unwritten_.clear();
+  later_.clear();
 }
 
 void RedisConnection::Enter(State state, Clock::duration at_most) {
@@ -506,6 +510,27 @@ void RedisConnection::WriteToSocket(std::string_view bytes) {
   }
   unwritten_ += bytes;
 }
+
+void RedisConnection::WriteLater(std::string_view bytes) {
+  if (later_.empty()) {
+    loop_.Post([mailbox = mailbox_] {
+      if (RedisConnection* const owner = mailbox->Owner()) owner->WriteNow();
+    });
+  }
+  later_ += bytes;
+}
+
+void RedisConnection::WriteNow() {
+  const std::lock_guard lock(mutex_);
+  try {
+    if (!later_.empty()) Write(later_);
+  } catch (const std::bad_alloc&) {
+    GiveUpSocket();
+  }
+  later_.clear();
+}
+
+void RedisConnection::GiveUpSocket() { ::shutdown(socket_.get(), SHUT_RDWR); }
 
 void RedisConnection::Flush() {
   const auto sent = ::send(socket_.get(), unwritten_.data(), unwritten_.size(), MSG_NOSIGNAL);

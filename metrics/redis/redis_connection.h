@@ -35,8 +35,8 @@ namespace metrics::redis {
 ///
 /// What it may owe is bounded (RequestQueue::kMostMemory); beyond that, a batch fails at once.
 ///
-/// Safe to call from several threads at once. The thread that sends writes to the socket itself, which saves a change
-/// of threads; the event loop reads.
+/// Safe to call from several threads at once. The thread that runs the loop sends all that it was given since it last
+/// waited by one write; any other writes to the socket itself, which saves a change of threads. The loop reads.
 class RedisConnection final : public RedisSource {
  public:
   using Clock = std::chrono::steady_clock;
@@ -94,6 +94,7 @@ class RedisConnection final : public RedisSource {
   void ConnectToNextAddress();
   void Secure();
   void ShakeHands();
+  void WriteNow();
   void Receive();
   void ReceiveTls(std::string_view bytes);
   void Feed(std::string_view bytes);
@@ -112,6 +113,9 @@ class RedisConnection final : public RedisSource {
   // With mutex_ held.
   void Write(std::string_view bytes);
   void WriteToSocket(std::string_view bytes);
+  void WriteLater(std::string_view bytes);
+  /// A request stands in line for a reply that may never come: those after it would be taken for answers to others.
+  void GiveUpSocket();
   void Flush();
   void WakeAt(Clock::time_point when);
 
@@ -148,8 +152,9 @@ class RedisConnection final : public RedisSource {
   mutable std::mutex mutex_;
   std::string subject_;  // Changed on the loop's thread only, like socket_.
   bool is_up_ = false;
-  UniqueFd socket_;  // Changed on the loop only, which may therefore read it without mutex_.
-  std::string unwritten_;
+  UniqueFd socket_;        // Changed on the loop only, which may therefore read it without mutex_.
+  std::string later_;      // For one write, before the loop's thread waits again.
+  std::string unwritten_;  // What the socket did not take.
   std::optional<TlsSession> tls_;
   RequestQueue requests_;
   std::optional<Failure> failure_;  // The last one, since the connection was up.

@@ -4,6 +4,7 @@
 #include <array>
 #include <atomic>
 #include <cerrno>
+#include <deque>
 #include <mutex>
 #include <new>
 #include <optional>
@@ -258,6 +259,7 @@ class HttpsServer::Reactor {
       for (int i = 0; i < count; ++i) {
         OnEvent(events.at(static_cast<std::size_t>(i)));
       }
+      companion_();
       DeliverAnswers();
       ShakeHands();
       if (const auto now = Clock::now(); now >= next_sweep) {
@@ -327,7 +329,7 @@ class HttpsServer::Reactor {
         }
         return;
       case kCompanionId:
-        return companion_();
+        return;  // Its turn comes in each round.
       default:
         OnConnectionEvent(event);
     }
@@ -341,10 +343,13 @@ class HttpsServer::Reactor {
     Connection& connection = found->second;
     connection.readable = connection.readable || (event.events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0;
     if (connection.state == Connection::State::kHandshake) {
-      try {
-        QueueHandshake(found->first, connection);
-      } catch (const std::bad_alloc&) {
-        Close(found);
+      // Whoever has not said anything yet has nothing to be answered.
+      if (connection.readable || SSL_want(connection.session.get()) == SSL_WRITING) {
+        try {
+          QueueHandshake(found->first, connection);
+        } catch (const std::bad_alloc&) {
+          Close(found);
+        }
       }
     } else {
       Advance(found);
@@ -447,20 +452,22 @@ class HttpsServer::Reactor {
 
   // TLS -------------------------------------------------------------------------------------------------------------
 
+  /// Whoever is half-way has paid for it, and has little left to do: it is next. The others have their turn in the order
+  /// they came, so that a crowd delays nobody by more than its own handshakes.
   void QueueHandshake(std::uint64_t id, Connection& connection) {
-    if (!connection.handshake_queued) {
-      connection.handshake_queued = true;
-      handshakes_.push_back(id);
+    if (connection.handshake_queued) {
+      return;
     }
+    connection.handshake_queued = true;
+    const bool is_half_way = BIO_number_written(SSL_get_wbio(connection.session.get())) > 0;
+    handshakes_.insert(is_half_way ? handshakes_.begin() : handshakes_.end(), id);
   }
 
-  /// The last to come is the first to be served: when there are more than can be, it is the one that has not given up
-  /// yet, and whoever is half-way gets to the end.
   void ShakeHands() {
     const auto end = Clock::now() + kHandshakeBudget;
     while (!handshakes_.empty() && Clock::now() < end) {
-      const auto found = connections_.find(handshakes_.back());
-      handshakes_.pop_back();
+      const auto found = connections_.find(handshakes_.front());
+      handshakes_.pop_front();
       if (found != connections_.end()) {
         found->second.handshake_queued = false;
         try {
@@ -486,6 +493,7 @@ class HttpsServer::Reactor {
     }
     const int reason = SSL_get_error(connection.session.get(), result);
     if (reason == SSL_ERROR_WANT_READ || reason == SSL_ERROR_WANT_WRITE) {
+      connection.readable = false;
       connection.since = Clock::now();  // Its turn, from now on.
       return;
     }
@@ -716,10 +724,10 @@ class HttpsServer::Reactor {
   // The reactor thread's own.
   UniqueFd listener_;
   const UniqueFd epoll_;
-  std::function<void()> companion_;
+  std::function<void()> companion_ = [] {};
   ConnectionMap connections_;
   std::uint64_t next_id_ = kFirstConnectionId;
-  std::vector<std::uint64_t> handshakes_;  // Connections whose handshake can go on.
+  std::deque<std::uint64_t> handshakes_;  // Connections whose handshake can go on.
   std::vector<Answer> delivered_;
   bool accepting_paused_ = false;
   bool draining_ = false;

@@ -65,8 +65,9 @@ class HttpsServer {
   /// The port listened on.
   std::uint16_t port() const;
 
-  /// Serve() also waits for `fd`, which must stay open, and calls `act` whenever it is readable; that must be quick and
-  /// must not throw. So one thread can wait for clients and for what the handler needs. Call once, before Serve().
+  /// Serve() also waits for `fd`, which must stay open, and calls `act` before it waits again, whatever it waited for;
+  /// that must be quick and must not throw. So one thread can wait for clients and for what the handler needs. Call
+  /// once, before Serve().
   void AlsoWaitFor(int fd, std::function<void()> act);
 
   /// Serves on the calling thread until Drain() has done its work. Call once.

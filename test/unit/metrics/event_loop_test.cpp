@@ -30,6 +30,24 @@ TEST_CASE("a loop runs nothing by itself, and says when there is something to ru
   CHECK_FALSE(HasWork(loop));
 }
 
+TEST_CASE("the thread that runs the loop need not be woken to run what it posts", "[redis]") {
+  EventLoop loop;
+  std::vector<int> done;
+  CHECK_FALSE(loop.RunsHere());
+  loop.RunReady();
+  CHECK(loop.RunsHere());
+  loop.Post([&] { loop.Post([&] { done.push_back(2); }); });
+  loop.Post([&] { done.push_back(1); });
+  CHECK_FALSE(HasWork(loop));
+  loop.RunReady();
+  CHECK(done == std::vector{1, 2});
+
+  std::jthread([&] { loop.Post([&] { done.push_back(3); }); }).join();
+  CHECK(HasWork(loop));
+  loop.RunReady();
+  CHECK(done.back() == 3);
+}
+
 TEST_CASE("a task can be run at once, after those that wait, by whoever needs it done", "[redis]") {
   EventLoop loop;
   std::vector<int> done;
