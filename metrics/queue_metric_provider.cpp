@@ -1,7 +1,7 @@
 #include "metrics/queue_metric_provider.h"
 
-#include <cstddef>
 #include <utility>
+#include <variant>
 
 #include "metrics/go_quote.h"
 #include "metrics/queue_metric.h"
@@ -16,22 +16,35 @@ QueueMetric MetricOf(const MetricQuery& query) {
   throw MetricNotFoundError("there is no metric " + QuoteBeginning(query.metric) + "; there are " + names);
 }
 
-}  // namespace
-
-QueueMetricProvider::QueueMetricProvider(redis::RedisOptions options, redis::RedisObserver& observer)
-    : connection_(loop_, std::move(options), observer), reader_(connection_, observer) {}
-
-std::vector<MetricSample> QueueMetricProvider::Get(const MetricQuery& query) {
-  const QueueMetric metric = MetricOf(query);
-  std::vector<Queue> queues = catalog_.Find(query.ns, metric, query.selector);
-  const std::vector<QueueReading> readings = reader_.Read(queues, query.deadline);
+std::vector<MetricSample> SamplesOf(QueueMetric metric, std::vector<QueueReading> readings) {
   std::vector<MetricSample> samples;
-  samples.reserve(queues.size());
-  for (std::size_t i = 0; i < queues.size(); ++i) {
-    samples.push_back(
-        {std::move(queues[i].labels), ValueOf(metric, queues[i].wanted, readings[i].counts), readings[i].timestamp});
+  samples.reserve(readings.size());
+  for (QueueReading& reading : readings) {
+    Queue& queue = reading.queue;
+    samples.push_back({std::move(queue.labels), ValueOf(metric, queue.wanted, reading.counts), reading.timestamp});
   }
   return samples;
+}
+
+}  // namespace
+
+QueueMetricProvider::QueueMetricProvider(redis::EventLoop& loop, redis::RedisOptions options,
+                                         redis::RedisObserver& observer)
+    : connection_(loop, std::move(options), observer), reader_(connection_, observer) {}
+
+void QueueMetricProvider::Get(const MetricQuery& query, MetricCallback callback) {
+  QueueMetric metric{};
+  std::vector<Queue> queues;
+  try {
+    metric = MetricOf(query);
+    queues = catalog_.Find(query.ns, metric, query.selector);
+  } catch (const MetricNotFoundError& error) {
+    return callback(MetricNotFound{error.what()});
+  }
+  reader_.Read(std::move(queues), query.deadline, [metric, callback = std::move(callback)](ReadResult result) {
+    if (auto* why = std::get_if<MetricUnavailable>(&result)) return callback(std::move(*why));
+    callback(SamplesOf(metric, std::get<std::vector<QueueReading>>(std::move(result))));
+  });
 }
 
 std::vector<std::string> QueueMetricProvider::List() const {
