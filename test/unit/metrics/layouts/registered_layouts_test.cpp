@@ -62,8 +62,7 @@ TEST_CASE("the lists of registered workers are read with the registry, until it 
   CHECK(redis.Read(layout, "q", {.waiting = true}).waiting == 2);
   CHECK(redis.rounds().back() == std::vector<std::string>{"LLEN q"});
   CHECK(redis.Read(layout, "q", {.in_flight = true}).in_flight == 2);
-  CHECK(redis.rounds().back() ==
-        std::vector<std::string>{"LLEN q:processing:w2", example.command});
+  CHECK(redis.rounds().back() == std::vector<std::string>{"LLEN q:processing:w2", example.command});
 
   CHECK(ShowAll(layout, "q", {{"LLEN q", Number(3)}}) == "waiting 3, in flight 0");
 }
