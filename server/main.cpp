@@ -225,15 +225,15 @@ int Serve(const ServeOptions& options) {
   RedisEventLog redis_events(telemetry);
   metrics::redis::EventLoop redis_loop;
   std::optional<metrics::QueueMetricProvider> provider;
-  provider.emplace(redis_loop,
-                   metrics::redis::RedisOptions{
-                       .endpoint = options.redis.endpoint,
-                       .credentials = [&options] { return RedisCredentials(options); },
-                       .timeout = options.redis_timeout,
-                       .tls = options.redis.tls
-                                  ? std::optional(metrics::redis::TlsOptions{.ca_file = options.redis_ca_file})
-                                  : std::nullopt},
-                   redis_events);
+  provider.emplace(
+      redis_loop,
+      metrics::redis::RedisOptions{
+          .endpoint = options.redis.endpoint,
+          .credentials = [&options] { return RedisCredentials(options); },
+          .timeout = options.redis_timeout,
+          .tls = options.redis.tls ? std::optional(metrics::redis::TlsOptions{.ca_file = options.redis_ca_file})
+                                   : std::nullopt},
+      redis_events);
 
   ZeroReport zero_report;
   std::atomic<bool> shutting_down = false;
