@@ -452,9 +452,8 @@ class Reader {
     const std::string meaning(option.meaning);
     switch (option.type) {
       case LayoutOption::Type::kText:
-        if (auto text = Text(node, name, meaning); text && IsChoice(node, option)) {
-          settings.layout_options.Set(name, *std::move(text));
-        }
+        if (node.kind != Kind::kScalar) return Wrong(node, name + " must be " + meaning);
+        if (IsChoice(node, option)) settings.layout_options.Set(name, node.scalar);
         return;
       case LayoutOption::Type::kFlag:
         if (node.kind == Kind::kScalar && (node.scalar == "true" || node.scalar == "false")) {
