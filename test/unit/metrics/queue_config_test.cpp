@@ -1,6 +1,7 @@
 #include "metrics/queue_config.h"
 
 #include <fstream>
+#include <iterator>
 #include <string>
 #include <vector>
 
@@ -56,6 +57,16 @@ TEST_CASE("every problem of a configuration is told with its line and column", "
   for (const Case& example : cases) {
     INFO(example.title << "\n" << example.yaml);
     CHECK(ProblemsOf(example.yaml) == example.problems);
+  }
+}
+
+TEST_CASE("the examples have no problem", "[metrics]") {
+  for (const std::string file : {CONFIGURATION_DIR "/valid/everything.yaml", DOCS_DIR "/queues.example.yaml"}) {
+    INFO(file);
+    std::ifstream stream(file);
+    const std::string yaml{std::istreambuf_iterator<char>(stream), {}};
+    REQUIRE_FALSE(yaml.empty());
+    CHECK(ProblemsOf(yaml).empty());
   }
 }
 

@@ -1,6 +1,7 @@
 #include "metrics/queue_layouts.h"
 
 #include <fstream>
+#include <iterator>
 #include <set>
 #include <string>
 
@@ -24,6 +25,20 @@ TEST_CASE("no option of a layout is called like something that every queue has",
                                          "namespaces", "labels",  "onError",     "maxAge"};
   for (const LayoutKind& kind : LayoutKinds()) {
     for (const LayoutOption& option : kind.options) CHECK_FALSE(taken.contains(option.name));
+  }
+}
+
+TEST_CASE("editors and readers are told all layouts and their options", "[metrics]") {
+  for (const std::string file : {DOCS_DIR "/queues.schema.json", DOCS_DIR "/configuration.md"}) {
+    std::ifstream stream(file);
+    const std::string text{std::istreambuf_iterator<char>(stream), {}};
+    const std::string quote = file.ends_with(".json") ? "\"" : "`";
+    for (const LayoutKind& kind : LayoutKinds()) {
+      CHECK_THAT(text, ContainsText(quote + std::string(kind.name) + quote));
+      for (const LayoutOption& option : kind.options) {
+        CHECK_THAT(text, ContainsText(quote + std::string(option.name) + quote));
+      }
+    }
   }
 }
 
