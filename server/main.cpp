@@ -27,6 +27,8 @@
 #include "server/serving_certificate.h"
 #include "server/telemetry.h"
 #include "server/wire/json.h"
+#include "server/zero/zero_service.h"
+#include "server/zero_report.h"
 
 namespace server {
 namespace {
@@ -81,15 +83,16 @@ kube::ClusterConfig FindCluster(const ServeOptions& options) {
 }
 
 Cluster ConnectToCluster(const ServeOptions& options) {
-  if (options.auth != AuthMode::kDelegated && !options.tls_self_managed) {
+  if (options.auth != AuthMode::kDelegated && !options.tls_self_managed && !options.wake) {
     return {};
   }
   kube::ClusterConfig config = FindCluster(options);
   std::string own_namespace = options.tls_secret_namespace;
-  if (options.tls_self_managed && own_namespace.empty()) {
+  if ((options.tls_self_managed || options.wake) && own_namespace.empty()) {
     own_namespace = config.own_namespace.Read();
     if (own_namespace.empty()) {
-      throw std::runtime_error("--tls-secret-namespace is needed, since the kubeconfig's context names no namespace");
+      throw std::runtime_error(
+          "the kubeconfig's context names no namespace: set one there (or --tls-secret-namespace)");
     }
   }
   const std::string user_agent = "queue-metrics-server/" + std::string(kVersion);
@@ -221,11 +224,14 @@ int Serve(const ServeOptions& options) {
   Telemetry telemetry(kVersion);
   ServingCertificate certificate(options, cluster.api, cluster.own_namespace, telemetry);
   RedisEventLog redis_events(telemetry);
-  metrics::QueueMetricProvider provider({.endpoint = options.redis.endpoint,
-                                         .credentials = [&options] { return RedisCredentials(options); },
-                                         .timeout = options.redis_timeout},
-                                        redis_events);
+  metrics::QueueMetricProvider provider(
+      {.endpoint = options.redis.endpoint,
+       .credentials = [&options] { return RedisCredentials(options); },
+       .timeout = options.redis_timeout,
+       .tls = options.redis.tls ? std::optional(metrics::redis::TlsOptions{}) : std::nullopt},
+      redis_events);
 
+  ZeroReport zero_report;
   std::atomic<bool> shutting_down = false;
   AccessEventLog access_events;
   const Access access = MakeAccess(options, cluster.api, access_events);
@@ -240,7 +246,7 @@ int Serve(const ServeOptions& options) {
       .access = *access.control,
       .livez = {{"ping", [] { return std::nullopt; }}},
       .readyz = std::move(readyz),
-      .render_metrics = [&telemetry] { return telemetry.Render(); },
+      .render_metrics = [&] { return telemetry.Render() + (options.wake ? zero_report.Render() : ""); },
       .version = Version(),
       .report_failure = &ReportFailure,
   });
@@ -255,6 +261,10 @@ int Serve(const ServeOptions& options) {
   };
   http::HttpsServer server(options.listener, certificate.initial(), handle, Rejection, telemetry);
   certificate.Follow(server);
+  std::optional<zero::ZeroService> zero_service;
+  if (options.wake) {
+    zero_service.emplace(cluster.api, cluster.own_namespace, provider, zero_report);
+  }
   std::cout << "listening on https://" << HostForUrl(options.listener.bind_address) << ":" << server.port()
             << std::endl;
 

@@ -51,6 +51,7 @@ struct RawOptions {
   std::string client_ca_file;
   std::string auth;
   std::string kubeconfig;
+  bool wake = false;
   std::string max_connections = "512";
   std::string shutdown_delay_duration = "5s";
   std::string log_format = "auto";
@@ -100,10 +101,15 @@ void DeclareServe(CLI::App& serve, RawOptions& raw) {
          "delegated: kube-apiserver says who is who and who may what (the default in a cluster or with --kubeconfig); "
          "client-certificate (the default with --client-ca-file); none: everybody, on a loopback address only");
   option("Access", "--kubeconfig", raw.kubeconfig, "FILE",
-         "How --auth=delegated and --tls-self-managed reach kube-apiserver; without it, by the pod's service account");
+         "How --auth=delegated, --tls-self-managed and --wake reach kube-apiserver; without it, by the pod's service "
+         "account");
   option("Access", "--client-ca-file", raw.client_ca_file, "FILE",
          "PEM bundle of CAs for --auth=client-certificate; clients need a certificate from one of them, except for "
          "/healthz, /livez and /readyz");
+  serve
+      .add_flag("--wake", raw.wake,
+                "Scale the targets of HPAs that ask for it by annotation from zero and to zero; see docs/zero.md")
+      ->group("Zero");
   option("Logging", "--log-format", raw.log_format, "FORMAT", "auto (text on a terminal, else JSON), text or json");
   option("Logging", "--log-level", raw.log_level, "LEVEL",
          "debug, audit (a line for each request), info, warning or error; each with those after it");
@@ -306,8 +312,8 @@ void ValidateAccess(const RawOptions& raw, ServeOptions& options, Validator& val
   if (*mode == AuthMode::kDelegated && raw.kubeconfig.empty() && !InCluster()) {
     validator.Wrong("--auth", raw.auth, "needs --kubeconfig outside of a cluster");
   }
-  if (*mode != AuthMode::kDelegated && !raw.tls_self_managed && !raw.kubeconfig.empty()) {
-    validator.Wrong("--kubeconfig", raw.kubeconfig, "is for --auth=delegated and --tls-self-managed");
+  if (*mode != AuthMode::kDelegated && !raw.tls_self_managed && !raw.wake && !raw.kubeconfig.empty()) {
+    validator.Wrong("--kubeconfig", raw.kubeconfig, "is for --auth=delegated, --tls-self-managed and --wake");
   }
   if (*mode == AuthMode::kDelegated && !raw.client_ca_file.empty()) {
     validator.Wrong("--client-ca-file", raw.client_ca_file,
@@ -331,6 +337,10 @@ std::vector<std::string> Validate(const RawOptions& raw, ServeOptions& options) 
                                                       std::chrono::milliseconds(1), std::chrono::seconds(30));
   ValidateServing(raw, options, validator);
   ValidateAccess(raw, options, validator);
+  options.wake = raw.wake;
+  if (raw.wake && raw.kubeconfig.empty() && !InCluster()) {
+    validator.problems().emplace_back("--wake: needs --kubeconfig outside of a cluster");
+  }
   options.log_format = validator.ParseChoice("--log-format", raw.log_format, kFormats);
   options.log_level = validator.ParseChoice("--log-level", raw.log_level, kLevels);
   return std::move(validator.problems());

@@ -39,6 +39,8 @@ struct ServeOptions {
   std::string redis_password_file;
   std::chrono::milliseconds redis_timeout{1'000};
 
+  bool wake = false;  // Help HPAs that ask for it with zero.
+
   LogFormat log_format = LogFormat::kAuto;
   LogLevel log_level = LogLevel::kInfo;
 };

@@ -5,6 +5,7 @@
 #include <deque>
 #include <functional>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -39,6 +40,8 @@ class RequestQueue {
 
   /// `subject` begins the texts of errors. `patience` is how long Redis may be silent while it owes an answer.
   RequestQueue(std::string subject, Clock::duration patience);
+
+  void set_subject(std::string subject) { subject_ = std::move(subject); }
 
   void Wait(Request request);
 
@@ -77,7 +80,7 @@ class RequestQueue {
   const std::string& Dispatch(Entry entry, Clock::time_point now);
   static void Settle(Request& request, Result result, std::vector<Settled>& settled);
 
-  const std::string subject_;
+  std::string subject_;
   const Clock::duration patience_;
   std::deque<Entry> waiting_;
   std::deque<Entry> in_flight_;

@@ -125,6 +125,18 @@ TEST_CASE("a self-managed certificate needs a cluster, a place, and no other cer
   CHECK(options.tls_certificate_lifetime == std::chrono::hours(30 * 24));
 }
 
+TEST_CASE("help with zero is off unless asked for, and needs a cluster", "[server]") {
+  CHECK_THAT(Refusal({"serve", "--redis-url", "redis://r", "--client-ca-file", "ca.crt", "--wake"}),
+             ContainsText("--wake: needs --kubeconfig outside of a cluster"));
+  const auto wake = [](std::vector<const char*> arguments) {
+    arguments.insert(arguments.begin(),
+                     {"serve", "--redis-url", "redis://r", "--auth", "none", "--bind-address", "127.0.0.1"});
+    return std::get<ServeOptions>(Parse(arguments)).wake;
+  };
+  CHECK_FALSE(wake({}));
+  CHECK(wake({"--wake", "--kubeconfig", "k"}));
+}
+
 TEST_CASE("a password in a flag is refused without being repeated", "[server]") {
   const std::string refusal = Refusal({"serve", "--redis-url", "redis://user:hunter2@r", "--client-ca-file", "ca.crt"});
   CHECK_THAT(refusal, ContainsText("--redis-url: must not hold credentials"));
