@@ -4,10 +4,12 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <variant>
 #include <vector>
 
 #include "metrics/label_selector.h"
@@ -37,6 +39,11 @@ struct MetricQuery {
 };
 
 /// Nobody configured such a metric or queue, or this namespace may not see it. The text says what is known.
+struct MetricNotFound {
+  std::string text;
+};
+
+/// The same, thrown by those who look for it.
 class MetricNotFoundError : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
@@ -57,6 +64,12 @@ enum class UnavailableKind : std::uint8_t {
 std::string_view Name(UnavailableKind kind);
 
 /// The value exists but cannot be known now. The text is one sentence for the client and holds no secret.
+struct MetricUnavailable {
+  UnavailableKind kind;
+  std::string text;
+};
+
+/// The same, thrown by those who make sense of answers.
 class MetricUnavailableError : public std::runtime_error {
  public:
   MetricUnavailableError(UnavailableKind kind, const std::string& what) : std::runtime_error(what), kind_(kind) {}
@@ -65,6 +78,11 @@ class MetricUnavailableError : public std::runtime_error {
  private:
   UnavailableKind kind_;
 };
+
+/// One sample for each queue the query selects, never none; all of them or an error: a partial sum would be a lie.
+using MetricResult = std::variant<std::vector<MetricSample>, MetricNotFound, MetricUnavailable>;
+/// Must be quick and must not throw: whoever calls it has others to serve.
+using MetricCallback = std::function<void(MetricResult)>;
 
 /// Lengths of the work queues, wherever they are kept.
 /// Safe to call from several threads at once.

@@ -25,6 +25,7 @@ def cases():
 def examples():
     yield from sorted((Path(__file__).parent / "valid").glob("*.yaml"))
     yield REPOSITORY / "docs/queues.example.yaml"
+    yield REPOSITORY / "manifests/server/components/configuration/queues.yaml"
 
 
 def problems(text):

@@ -58,10 +58,7 @@ TEST_CASE("the least ACL is enough to read every type of queue, and no more than
   server.Command({"XADD", "jobs:stream", "*", "a", "1"});
 
   Client client(As(server, {"reader", "hunter2"}));
-  metrics::QueueReader reader(client.connection, client.observer);
-  const auto read = [&](const std::string& name) {
-    return reader.Read({QueueOf(name)}, std::chrono::steady_clock::now() + kLong).at(0).counts.waiting;
-  };
+  const auto read = [&](const std::string& name) { return WaitingIn(client, name); };
   CHECK(read("jobs:list") == 2);
   CHECK(read("jobs:stream") == 1);
   CHECK(read("jobs:absent") == 0);

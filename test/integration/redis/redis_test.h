@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <exception>
+#include <future>
 #include <initializer_list>
 #include <memory>
 #include <string>
@@ -10,8 +11,10 @@
 #include <thread>
 #include <vector>
 
+#include "metrics/layouts/by_type.h"
 #include "metrics/metric_provider.h"
-#include "metrics/queue_catalog.h"
+#include "metrics/queue_metric_provider.h"
+#include "metrics/queue_reader.h"
 #include "metrics/redis/event_loop.h"
 #include "metrics/redis/redis_connection.h"
 #include "test/support/recording_observer.h"
@@ -48,15 +51,6 @@ MetricUnavailableError ErrorOf(Action action) {
   return {UnavailableKind::kServer, "no error at all"};
 }
 
-/// The key `name`, to be read by its type.
-inline metrics::Queue QueueOf(const std::string& name) {
-  const auto config = metrics::ConfigOfEveryKey(*metrics::FindLayoutKind("by-type"), {});
-  return {name,
-          {{"queue", name}},
-          {.waiting = true},
-          std::make_shared<const metrics::ConfiguredQueue>(config.queues.at(0))};
-}
-
 /// A connection with the loop it needs.
 class Client {
  public:
@@ -80,6 +74,47 @@ class Client {
   RecordingObserver observer;
   metrics::redis::EventLoop loop;
   metrics::redis::RedisConnection connection;
+};
+
+/// How many jobs wait in each of the keys `names`, read by their types.
+inline std::vector<metrics::QueueOutcome> ReadQueues(Client& client, const std::vector<std::string>& names) {
+  metrics::QueueReader reader(client.observer);
+  std::vector<metrics::QueueQuestion> questions;
+  for (const std::string& name : names) {
+    questions.push_back({&client.connection, std::make_shared<metrics::layouts::ByType>(), name, {.waiting = true}});
+  }
+  std::promise<std::vector<metrics::QueueOutcome>> outcomes;
+  reader.Read(std::move(questions), std::chrono::steady_clock::now() + kLong,
+              [&outcomes](std::vector<metrics::QueueOutcome> read) { outcomes.set_value(std::move(read)); });
+  return outcomes.get_future().get();
+}
+
+/// The same of one; throws if that cannot be known.
+inline std::int64_t WaitingIn(Client& client, const std::string& name) {
+  const auto outcome = ReadQueues(client, {name}).at(0);
+  if (const auto* error = std::get_if<metrics::MetricUnavailable>(&outcome)) {
+    throw MetricUnavailableError(error->kind, error->text);
+  }
+  return std::get<metrics::QueueReading>(outcome).counts.waiting;
+}
+
+/// The metrics of a server without configuration: every key of one Redis is a queue.
+class Provider {
+ public:
+  Provider(metrics::redis::RedisOptions options, metrics::redis::RedisObserver& observer)
+      : provider_(loop_, observer, [options](const metrics::SourceConfig&) { return options; }) {
+    auto config = metrics::ConfigOfEveryKey(*metrics::FindLayoutKind("by-type"), {});
+    config.sources.push_back(
+        {.name = std::string(metrics::kDefaultSource), .servers = options.endpoint, .credentials = {}, .tls = {}});
+    provider_.Use(std::move(config));
+  }
+
+  std::vector<metrics::MetricSample> Get(const metrics::MetricQuery& query) { return provider_.Get(query); }
+  metrics::redis::SourceStatus RedisStatus() const { return provider_.Sources().at(0).second; }
+
+ private:
+  metrics::redis::EventLoop loop_;
+  metrics::QueueMetricProvider provider_;
 };
 
 }  // namespace test
