@@ -58,6 +58,7 @@ enum class UnavailableKind : std::uint8_t {
   kLoading,     // LOADING, MASTERDOWN, CLUSTERDOWN: the server is up but cannot answer yet
   kWrongType,   // the key holds something that is not a queue
   kServer,      // any other error reply
+  kOverload,    // not asked, because too much waits for an answer already
 };
 
 /// The name of `kind` in telemetry and logs: "timeout", "wrong_type", …
@@ -93,10 +94,9 @@ class MetricProvider {
   MetricProvider& operator=(const MetricProvider&) = delete;
   virtual ~MetricProvider() = default;
 
-  /// One sample for each queue the query selects, all of them or an error: a partial sum would be a lie. Never empty.
-  /// Blocks until `query.deadline` at most.
-  /// Throws MetricNotFoundError and MetricUnavailableError.
-  virtual std::vector<MetricSample> Get(const MetricQuery& query) = 0;
+  /// Never blocks. Calls back exactly once: in this call if the answer is known, else in whatever thread brings it,
+  /// when `query.deadline` comes at the latest.
+  virtual void Get(const MetricQuery& query, MetricCallback callback) = 0;
 
   /// Names of the metrics on offer, sorted. Never blocks.
   virtual std::vector<std::string> List() const = 0;

@@ -1,7 +1,6 @@
 #include "metrics/queue_metric_provider.h"
 
 #include <algorithm>
-#include <future>
 #include <optional>
 #include <variant>
 
@@ -94,7 +93,7 @@ class QueueMetricProvider::Query : public std::enable_shared_from_this<Query> {
     }
     if (!is_last) return;
     if (const auto* unavailable = std::get_if<MetricUnavailable>(&failure_)) {
-      provider_.observer_.OnError(source.name(), unavailable->kind, unavailable->text);
+      provider_.observer_.OnError(source.name(), pattern.name, unavailable->kind, unavailable->text);
       return callback_(*unavailable);
     }
     if (auto* not_found = std::get_if<MetricNotFound>(&failure_)) return callback_(std::move(*not_found));
@@ -230,16 +229,7 @@ std::vector<std::string> QueueMetricProvider::EndUnused() {
   return gone;
 }
 
-std::vector<MetricSample> QueueMetricProvider::Get(const MetricQuery& query) {
-  const auto promise = std::make_shared<std::promise<MetricResult>>();
-  Start(query, [promise](MetricResult result) { promise->set_value(std::move(result)); });
-  MetricResult result = promise->get_future().get();
-  if (const auto* why = std::get_if<MetricUnavailable>(&result)) throw MetricUnavailableError(why->kind, why->text);
-  if (const auto* why = std::get_if<MetricNotFound>(&result)) throw MetricNotFoundError(why->text);
-  return std::get<std::vector<MetricSample>>(std::move(result));
-}
-
-void QueueMetricProvider::Start(const MetricQuery& query, MetricCallback callback) {
+void QueueMetricProvider::Get(const MetricQuery& query, MetricCallback callback) {
   const auto metric = FindQueueMetric(query.metric);
   if (!metric) return callback(UnknownMetric(query.metric));
   std::make_shared<Query>(*this, *metric, query, std::move(callback))->Begin();

@@ -40,8 +40,7 @@ class QueueMetricProvider final : public MetricProvider {
   /// those Redis that are gone. By the same thread as Use().
   std::vector<std::string> EndUnused();
 
-  std::vector<MetricSample> Get(const MetricQuery& query) override;
-  void Start(const MetricQuery& query, MetricCallback callback);
+  void Get(const MetricQuery& query, MetricCallback callback) override;
   std::vector<std::string> List() const override;
 
   /// Each Redis with whether it is connected, sorted by name. Never blocks.

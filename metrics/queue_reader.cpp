@@ -99,16 +99,22 @@ class QueueReader::Group : public std::enable_shared_from_this<Group> {
       if (counts) part.outcome = QueueReading{*counts, std::chrono::system_clock::now()};
     } catch (const MetricUnavailableError& error) {
       part.outcome = MetricUnavailable{error.kind(), source_.subject() + ": " + error.what()};
-      reader_.observer_.OnError(source_.name(), error.kind(), std::get<MetricUnavailable>(*part.outcome).text);
+      reader_.observer_.OnError(source_.name(), part.question.name_in_redis, error.kind(),
+                                std::get<MetricUnavailable>(*part.outcome).text);
     }
   }
 
   /// Those that wait still have no answer.
   void Fail(const MetricUnavailable& why) {
+    std::string queues;
+    std::size_t count = 0;
     for (Part& part : parts_) {
-      if (!part.outcome) part.outcome = why;
+      if (part.outcome) continue;
+      part.outcome = why;
+      if (count++ == 0) queues = part.question.name_in_redis;
     }
-    reader_.observer_.OnError(source_.name(), why.kind, why.text);
+    if (count > 1) queues += " and " + std::to_string(count - 1) + " more";
+    reader_.observer_.OnError(source_.name(), queues, why.kind, why.text);
     Land();
   }
 

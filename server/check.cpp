@@ -1,15 +1,15 @@
 #include "server/check.h"
 
 #include <algorithm>
-#include <atomic>
 #include <chrono>
 #include <map>
 #include <memory>
 #include <string>
-#include <thread>
 #include <utility>
 #include <variant>
 #include <vector>
+
+#include <poll.h>
 
 #include "metrics/go_quote.h"
 #include "metrics/queue_config.h"
@@ -84,7 +84,7 @@ std::string PolicyText(const metrics::ErrorPolicy& policy) {
 class Nobody final : public metrics::redis::RedisObserver {
  public:
   void OnRoundTrip(std::string_view, std::chrono::nanoseconds) override {}
-  void OnError(std::string_view, metrics::UnavailableKind, std::string_view) override {}
+  void OnError(std::string_view, std::string_view, metrics::UnavailableKind, std::string_view) override {}
   void OnConnectionChange(std::string_view, bool, std::string_view) override {}
 };
 
@@ -108,14 +108,18 @@ std::vector<metrics::QueueOutcome> Read(const CheckOptions& options, const metri
   if (questions.empty()) {
     return outcomes;
   }
-  std::atomic<bool> done = false;
+  bool done = false;
   reader.Read(std::move(questions), std::chrono::steady_clock::time_point::max(),
               [&](std::vector<metrics::QueueOutcome> read) {
                 outcomes = std::move(read);
                 done = true;
               });
   while (!done) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    loop.RunReady();
+    if (!done) {
+      pollfd ready{.fd = loop.fd(), .events = POLLIN, .revents = 0};
+      ::poll(&ready, 1, -1);
+    }
   }
   return outcomes;
 }

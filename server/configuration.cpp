@@ -60,7 +60,8 @@ metrics::SourceConfig SourceOfFlags(const QueueOptions& options) {
   return {.name = std::string(metrics::kDefaultSource),
           .servers = options.redis->endpoint,
           .credentials = {options.redis_username_file, options.redis_password_file},
-          .tls = options.redis->tls ? std::optional(metrics::redis::TlsOptions()) : std::nullopt,
+          .tls = options.redis->tls ? std::optional(metrics::redis::TlsOptions{.ca_file = options.redis_ca_file})
+                                    : std::nullopt,
           .timeout = options.redis_timeout};
 }
 

@@ -26,6 +26,7 @@ struct QueueOptions {
   /// Nothing only if there is a config_file, which may name its own.
   std::optional<metrics::redis::RedisUrl> redis;
   bool redis_by_flag = false;  // And not by the environment.
+  std::string redis_ca_file;   // Of rediss://; empty: the CAs of this system.
   std::string redis_username_file;
   std::string redis_password_file;
   std::chrono::milliseconds redis_timeout{1'000};
@@ -53,11 +54,6 @@ struct ServeOptions : QueueOptions {
   std::string kubeconfig;  // Empty: what Kubernetes gives a pod.
   /// How long readiness fails before connections do: the time a cluster takes to stop sending requests here.
   std::chrono::milliseconds shutdown_delay{5'000};
-
-  metrics::redis::RedisUrl redis;
-  std::string redis_username_file;
-  std::string redis_password_file;
-  std::chrono::milliseconds redis_timeout{1'000};
 
   bool wake = false;  // Help HPAs that ask for it with zero.
 

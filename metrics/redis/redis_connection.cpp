@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <future>
 #include <new>
 #include <system_error>
 #include <utility>
@@ -78,18 +77,6 @@ RedisConnection::~RedisConnection() {
   if (timer_) loop_.RunAndWait([this] { End(); });
 }
 
-std::vector<Reply> RedisConnection::Call(Batch batch, Clock::time_point deadline) {
-  // Shared, because the waiter may be gone before set_value() has returned.
-  const auto answer = std::make_shared<std::promise<Result>>();
-  std::future<Result> arrival = answer->get_future();
-  Send(std::move(batch), deadline, [answer](Result result) { answer->set_value(std::move(result)); });
-  Result result = arrival.get();
-  if (const auto* failure = std::get_if<Failure>(&result)) {
-    throw MetricUnavailableError(failure->kind, failure->text);
-  }
-  return std::get<std::vector<Reply>>(std::move(result));
-}
-
 void RedisConnection::Send(Batch batch, Clock::time_point deadline, ResultCallback callback) {
   const auto now = Clock::now();
   if (target_ == Target::kMaster) batch.Add({"ROLE"});
@@ -104,14 +91,23 @@ void RedisConnection::Send(Batch batch, Clock::time_point deadline, ResultCallba
     lock.unlock();
     return callback(failure);
   }
+  if (!requests_.HasRoomFor(batch, unwritten_.size())) {
+    const Failure failure =
+        FailureOf(UnavailableKind::kOverload, "was not asked: too much waits for its answers already");
+    lock.unlock();
+    return callback(failure);
+  }
   RequestQueue::Request request{std::move(batch), now, deadline, std::move(callback)};
   if (is_up_) {
     const std::string& bytes = requests_.Dispatch(std::move(request), now);
     try {
-      Write(bytes);
+      if (!later_.empty() || loop_.RunsHere()) {
+        WriteLater(bytes);
+      } else {
+        Write(bytes);
+      }
     } catch (const std::bad_alloc&) {
-      // It stands in line for a reply that may never come: those after it would be taken for answers to others.
-      ::shutdown(socket_.get(), SHUT_RDWR);
+      GiveUpSocket();
     }
   } else {
     requests_.Wait(std::move(request));
@@ -386,6 +382,7 @@ void RedisConnection::CloseSocket() {
   socket_ = UniqueFd();
   tls_.reset();
   unwritten_.clear();
+  later_.clear();
 }
 
 void RedisConnection::Enter(State state, Clock::duration at_most) {
@@ -397,7 +394,7 @@ void RedisConnection::Enter(State state, Clock::duration at_most) {
 
 void RedisConnection::OnTimer() {
   const auto now = Clock::now();
-  // An answer that has arrived is not late because this thread is.
+  // An answer that has arrived is not late because the loop is.
   if (state_ >= State::kSecuring) Receive();
   bool is_stalled = false;
   {
@@ -514,6 +511,27 @@ void RedisConnection::WriteToSocket(std::string_view bytes) {
   }
   unwritten_ += bytes;
 }
+
+void RedisConnection::WriteLater(std::string_view bytes) {
+  if (later_.empty()) {
+    loop_.Post([mailbox = mailbox_] {
+      if (RedisConnection* const owner = mailbox->Owner()) owner->WriteNow();
+    });
+  }
+  later_ += bytes;
+}
+
+void RedisConnection::WriteNow() {
+  const std::lock_guard lock(mutex_);
+  try {
+    if (!later_.empty()) Write(later_);
+  } catch (const std::bad_alloc&) {
+    GiveUpSocket();
+  }
+  later_.clear();
+}
+
+void RedisConnection::GiveUpSocket() { ::shutdown(socket_.get(), SHUT_RDWR); }
 
 void RedisConnection::Flush() {
   const auto sent = ::send(socket_.get(), unwritten_.data(), unwritten_.size(), MSG_NOSIGNAL);

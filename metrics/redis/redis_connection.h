@@ -33,8 +33,10 @@ namespace metrics::redis {
 /// Without a connection, a batch waits for the attempt to connect that is under way. If the one before failed, it fails
 /// at once with the cause of that, so that a dead Redis holds nobody up for longer than one wait.
 ///
-/// Safe to call from several threads at once. The thread that sends writes to the socket itself, which saves a change
-/// of threads; the thread of the event loop reads.
+/// What it may owe is bounded (RequestQueue::kMostMemory); beyond that, a batch fails at once.
+///
+/// Safe to call from several threads at once. The thread that runs the loop sends all that it was given since it last
+/// waited by one write; any other writes to the socket itself, which saves a change of threads. The loop reads.
 class RedisConnection final : public RedisSource {
  public:
   using Clock = std::chrono::steady_clock;
@@ -51,10 +53,6 @@ class RedisConnection final : public RedisSource {
   /// Throws std::system_error.
   RedisConnection(EventLoop& loop, RedisOptions options, RedisObserver& observer, Target target = Target::kServer);
   ~RedisConnection() override;
-
-  /// One reply for each command; error replies are replies. Blocks until `deadline` at most.
-  /// Throws MetricUnavailableError if there is no answer.
-  std::vector<Reply> Call(Batch batch, Clock::time_point deadline);
 
   void Send(Batch batch, Clock::time_point deadline, ResultCallback callback) override;
 
@@ -87,7 +85,7 @@ class RedisConnection final : public RedisSource {
     }
   };
 
-  // On the loop's thread.
+  // On the loop.
   void OnSocket(std::uint32_t events);
   void OnTimer();
   void OnStateEnd();
@@ -96,6 +94,7 @@ class RedisConnection final : public RedisSource {
   void ConnectToNextAddress();
   void Secure();
   void ShakeHands();
+  void WriteNow();
   void Receive();
   void ReceiveTls(std::string_view bytes);
   void Feed(std::string_view bytes);
@@ -114,6 +113,9 @@ class RedisConnection final : public RedisSource {
   // With mutex_ held.
   void Write(std::string_view bytes);
   void WriteToSocket(std::string_view bytes);
+  void WriteLater(std::string_view bytes);
+  /// A request stands in line for a reply that may never come: those after it would be taken for answers to others.
+  void GiveUpSocket();
   void Flush();
   void WakeAt(Clock::time_point when);
 
@@ -127,7 +129,7 @@ class RedisConnection final : public RedisSource {
   RedisObserver& observer_;
   const std::shared_ptr<Mailbox> mailbox_;
 
-  // Used on the loop's thread only.
+  // Used on the loop only.
   State state_ = State::kPausing;
   Clock::time_point state_end_ = Clock::time_point::max();  // When what state_ waits for is late.
   RedisEndpoint endpoint_;
@@ -150,8 +152,9 @@ class RedisConnection final : public RedisSource {
   mutable std::mutex mutex_;
   std::string subject_;  // Changed on the loop's thread only, like socket_.
   bool is_up_ = false;
-  UniqueFd socket_;  // Changed on the loop's thread only, which may therefore read it without mutex_.
-  std::string unwritten_;
+  UniqueFd socket_;        // Changed on the loop only, which may therefore read it without mutex_.
+  std::string later_;      // For one write, before the loop's thread waits again.
+  std::string unwritten_;  // What the socket did not take.
   std::optional<TlsSession> tls_;
   RequestQueue requests_;
   std::optional<Failure> failure_;  // The last one, since the connection was up.

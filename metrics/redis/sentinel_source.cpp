@@ -14,7 +14,7 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
-constexpr milliseconds kAskEvery{250};
+constexpr milliseconds kAskEvery{100};
 constexpr milliseconds kPatience{500};      // With one answer of a Sentinel.
 constexpr milliseconds kRemembered{10000};  // What a Sentinel said before it fell silent: the others may know less.
 
@@ -22,7 +22,7 @@ constexpr milliseconds kRemembered{10000};  // What a Sentinel said before it fe
 class Unobserved final : public RedisObserver {
  public:
   void OnRoundTrip(std::string_view, std::chrono::nanoseconds) override {}
-  void OnError(std::string_view, UnavailableKind, std::string_view) override {}
+  void OnError(std::string_view, std::string_view, UnavailableKind, std::string_view) override {}
   void OnConnectionChange(std::string_view, bool, std::string_view) override {}
 };
 

@@ -17,10 +17,10 @@
 
 namespace metrics::redis {
 
-/// All Sentinels are asked four times a second who the master is; of their answers, the one of the latest failover
+/// All Sentinels are asked ten times a second who the master is; of their answers, the one of the latest failover
 /// counts. What that server answers is believed only as long as it calls itself the master (see RedisConnection), so
 /// nothing is ever read from a server that knows it is a replica. One that was replaced and does not know it yet, being
-/// cut off from its Sentinels, is left as soon as a Sentinel that knows has told us: within a quarter of a second.
+/// cut off from its Sentinels, is left as soon as a Sentinel that knows has told us: within a tenth of a second.
 /// While no Sentinel answers, the master stays.
 ///
 /// Needs SENTINEL GET-MASTER-ADDR-BY-NAME and SENTINEL MASTER of the Sentinels, and ROLE of the master.

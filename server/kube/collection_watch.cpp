@@ -24,8 +24,9 @@ constexpr seconds kSoon{10};
 constexpr milliseconds kFirstWait{500};
 constexpr milliseconds kLongestWait{10'000};
 
-/// What may stand in a query as it is.
-std::string Escape(std::string_view text) {
+}  // namespace
+
+std::string EscapeForQuery(std::string_view text) {
   constexpr std::string_view kHex = "0123456789ABCDEF";
   std::string escaped;
   for (const char c : text) {
@@ -40,7 +41,26 @@ std::string Escape(std::string_view text) {
   return escaped;
 }
 
-}  // namespace
+std::string ListAll(Api& api, const Collection& collection, Deadline deadline, const std::stop_token& stop,
+                    const std::function<void(const Json& object)>& on_object) {
+  const std::string first = collection.path + "?limit=" + std::to_string(kPage) +
+                            (collection.selector.empty() ? "" : "&" + collection.selector);
+  for (std::string path = first;;) {
+    const ApiResponse response = api.Send({.method = "GET", .path = path, .body = {}}, deadline, stop);
+    const auto list = Json::Parse(response.body);
+    if (response.status != 200 || !list || !list->IsObject()) {
+      throw ApiError(ApiError::Kind::kFailed, FailureText(response));
+    }
+    for (const Json& object : (*list)["items"].Elements()) {
+      on_object(object);
+    }
+    const std::string more = (*list)["metadata"]["continue"].String();
+    if (more.empty()) {
+      return (*list)["metadata"]["resourceVersion"].String();
+    }
+    path = first + "&continue=" + EscapeForQuery(more);
+  }
+}
 
 CollectionWatch::CollectionWatch(std::shared_ptr<Api> api, Collection collection, Listener listener)
     : api_(std::move(api)),
@@ -69,7 +89,10 @@ void CollectionWatch::Run(const std::stop_token& stop) {
 }
 
 void CollectionWatch::Follow(const std::stop_token& stop) {
-  std::string version = List(stop);
+  listener_.on_list();
+  std::string version = ListAll(*api_, collection_, steady_clock::now() + kListTimeout, stop,
+                                [this](const Json& object) { listener_.on_object(object, false); });
+  listener_.on_listed();
   const std::string watch = collection_.path + "?watch=true&allowWatchBookmarks=true" +
                             (collection_.selector.empty() ? "" : "&" + collection_.selector) +
                             "&timeoutSeconds=" + std::to_string(kWatchTime.count()) + "&resourceVersion=";
@@ -83,28 +106,6 @@ void CollectionWatch::Follow(const std::stop_token& stop) {
   }
 }
 
-std::string CollectionWatch::List(const std::stop_token& stop) {
-  const std::string first = collection_.path + "?limit=" + std::to_string(kPage) +
-                            (collection_.selector.empty() ? "" : "&" + collection_.selector);
-  std::vector<Json> objects;
-  for (std::string path = first;;) {
-    const ApiResponse response =
-        api_->Send({.method = "GET", .path = path, .body = {}}, steady_clock::now() + kListTimeout, stop);
-    const auto list = Json::Parse(response.body);
-    if (response.status != 200 || !list || !list->IsObject()) {
-      throw ApiError(ApiError::Kind::kFailed, FailureText(response));
-    }
-    const auto items = (*list)["items"].Elements();
-    objects.insert(objects.end(), items.begin(), items.end());
-    const std::string more = (*list)["metadata"]["continue"].String();
-    if (more.empty()) {
-      listener_.on_list(objects);
-      return (*list)["metadata"]["resourceVersion"].String();
-    }
-    path = first + "&continue=" + Escape(more);
-  }
-}
-
 bool CollectionWatch::OnEvent(std::string_view line, std::string& version) {
   const auto event = Json::Parse(line);
   const std::string type = event ? (*event)["type"].String() : "";
@@ -113,7 +114,7 @@ bool CollectionWatch::OnEvent(std::string_view line, std::string& version) {
   }
   const Json object = (*event)["object"];
   if (type != "BOOKMARK") {
-    listener_.on_change(object, type == "DELETED");
+    listener_.on_object(object, type == "DELETED");
   }
   version = object["metadata"]["resourceVersion"].String();
   return true;

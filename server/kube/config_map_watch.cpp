@@ -1,5 +1,6 @@
 #include "server/kube/config_map_watch.h"
 
+#include <memory>
 #include <utility>
 
 namespace server::kube {
@@ -19,15 +20,22 @@ Collection CollectionOf(const ConfigMapKey& key) {
 }
 
 CollectionWatch::Listener Listen(const ConfigMapKey& key, const ConfigMapWatch::Listener& listener) {
-  const auto tell = [listener, absent = "there is no ConfigMap " + key.ns + "/" + key.name](const Json* config_map) {
-    if (config_map == nullptr) {
-      listener.on_failure(absent);
-    } else {
-      listener.on_data(DataOf(*config_map));
-    }
+  const auto found = std::make_shared<bool>(false);
+  const auto fail = [listener, absent = "there is no ConfigMap " + key.ns + "/" + key.name] {
+    listener.on_failure(absent);
   };
-  return {.on_list = [tell](const std::vector<Json>& found) { tell(found.empty() ? nullptr : &found.front()); },
-          .on_change = [tell](const Json& config_map, bool gone) { tell(gone ? nullptr : &config_map); },
+  return {.on_list = [found] { *found = false; },
+          .on_object =
+              [=](const Json& config_map, bool gone) {
+                *found = !gone;
+                gone ? fail() : listener.on_data(DataOf(config_map));
+              },
+          .on_listed =
+              [=] {
+                if (!*found) {
+                  fail();
+                }
+              },
           .on_failure = listener.on_failure};
 }
 

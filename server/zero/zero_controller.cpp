@@ -121,26 +121,26 @@ ZeroController::ZeroController(ZeroControllerOptions options, ZeroObserver& obse
       targets_(options_.api),
       events_(options_.api, "queue-metrics-server", options_.identity) {}
 
-void ZeroController::OnHpas(const std::vector<kube::Json>& hpas) {
-  std::map<std::string, ManagedHpa> managed;
-  for (const kube::Json& hpa : hpas) {
-    if (auto parsed = ParseManagedHpa(hpa, options_.our_metrics)) {
-      managed.emplace(KeyOf(hpa), *std::move(parsed));
-    }
-  }
-  const std::lock_guard lock(mutex_);
-  hpas_ = std::move(managed);
-  watch_in_doubt_ = false;
-}
+void ZeroController::OnList() { listing_.emplace(); }
 
 void ZeroController::OnHpa(const kube::Json& hpa, bool gone) {
   auto parsed = gone ? std::nullopt : ParseManagedHpa(hpa, options_.our_metrics);
-  const std::lock_guard lock(mutex_);
-  if (parsed) {
-    hpas_.insert_or_assign(KeyOf(hpa), *std::move(parsed));
-  } else {
-    hpas_.erase(KeyOf(hpa));
+  std::unique_lock lock(mutex_, std::defer_lock);
+  if (!listing_) {
+    lock.lock();
   }
+  auto& hpas = listing_ ? *listing_ : hpas_;
+  if (parsed) {
+    hpas.insert_or_assign(KeyOf(hpa), *std::move(parsed));
+  } else {
+    hpas.erase(KeyOf(hpa));
+  }
+}
+
+void ZeroController::OnListed() {
+  const std::lock_guard lock(mutex_);
+  hpas_ = *std::exchange(listing_, std::nullopt);
+  watch_in_doubt_ = false;
 }
 
 void ZeroController::OnWatchFailure(std::string_view cause) {

@@ -75,8 +75,9 @@ class ZeroController {
   ZeroController(ZeroControllerOptions options, ZeroObserver& observer);
 
   /// What is known of the HPAs, as a kube::CollectionWatch tells it. One thread.
-  void OnHpas(const std::vector<kube::Json>& hpas);
+  void OnList();
   void OnHpa(const kube::Json& hpa, bool gone);
+  void OnListed();
   void OnWatchFailure(std::string_view cause);
 
   /// One look at everything, and what follows from it; nothing unless this process leads. One thread. Does not throw.
@@ -116,6 +117,9 @@ class ZeroController {
   ZeroObserver& observer_;
   TargetClient targets_;
   kube::EventRecorder events_;
+
+  // Of the thread of the watch: a list that is not complete yet.
+  std::optional<std::map<std::string, ManagedHpa>> listing_;
 
   std::mutex mutex_;
   // Guarded by mutex_: as the watch knows it.

@@ -38,7 +38,7 @@ ZeroService::ZeroService(const std::shared_ptr<kube::Api>& api, const std::strin
 ZeroService::ZeroService(const std::shared_ptr<kube::Api>& api, const std::string& ns, const std::string& identity,
                          metrics::MetricProvider& provider, ZeroObserver& observer)
     : election_(
-          api, {.ns = ns, .name = "queue-metrics-server", .identity = identity},
+          api, {.ns = ns, .name = "queue-metrics-leader", .identity = identity},
           {.on_leader = [&observer](std::string_view holder) { observer.OnLeader(holder); },
            .on_failure = [&observer](std::string_view cause) { observer.OnTrouble("cannot keep the Lease", cause); }}),
       controller_({.api = api,
@@ -48,8 +48,9 @@ ZeroService::ZeroService(const std::shared_ptr<kube::Api>& api, const std::strin
                    .our_metrics = provider.List()},
                   observer),
       watch_(api, {.path = "/apis/autoscaling/v2/horizontalpodautoscalers", .selector = {}},
-             {.on_list = [this](const auto& hpas) { controller_.OnHpas(hpas); },
-              .on_change = [this](const auto& hpa, bool gone) { controller_.OnHpa(hpa, gone); },
+             {.on_list = [this] { controller_.OnList(); },
+              .on_object = [this](const kube::Json& hpa, bool gone) { controller_.OnHpa(hpa, gone); },
+              .on_listed = [this] { controller_.OnListed(); },
               .on_failure = [this](std::string_view cause) { controller_.OnWatchFailure(cause); }}),
       rounds_([this](const std::stop_token& stop) {
         milliseconds wait{0};

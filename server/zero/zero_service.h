@@ -16,7 +16,7 @@ namespace server::zero {
 /// Works from construction to destruction, which hands over to another replica at once.
 class ZeroService {
  public:
-  /// The Lease is called queue-metrics-server and lies in the namespace `ns`. `provider` and `observer` must outlive
+  /// The Lease is called queue-metrics-leader and lies in the namespace `ns`. `provider` and `observer` must outlive
   /// the service.
   ZeroService(const std::shared_ptr<kube::Api>& api, const std::string& ns, metrics::MetricProvider& provider,
               ZeroObserver& observer);

@@ -200,7 +200,7 @@ TEST_CASE("a batch larger than any socket buffer is sent in pieces", "[redis]") 
   metrics::redis::Batch batch;
   batch.Add({"LLEN", key});
   batch.Add({"LLEN", "the end"});
-  const auto replies = client.connection.Call(std::move(batch), std::chrono::steady_clock::now() + kLong);
+  const auto replies = Call(client.connection, std::move(batch), std::chrono::steady_clock::now() + kLong);
   REQUIRE(replies.size() == 2);
   CHECK(replies[1].integer == 8);
 }

@@ -17,6 +17,7 @@
 #include "metrics/queue_reader.h"
 #include "metrics/redis/event_loop.h"
 #include "metrics/redis/redis_connection.h"
+#include "test/support/loop_thread.h"
 #include "test/support/recording_observer.h"
 
 namespace test {
@@ -51,6 +52,27 @@ MetricUnavailableError ErrorOf(Action action) {
   return {UnavailableKind::kServer, "no error at all"};
 }
 
+/// What comes of an operation, which is given the callback to call; thrown if it is an error.
+template <typename Value, typename Start>
+Value Await(Start start) {
+  using Outcome = std::variant<Value, metrics::MetricUnavailable>;
+  // Shared, because the waiter may be gone before set_value() has returned.
+  const auto promise = std::make_shared<std::promise<Outcome>>();
+  start([promise](Outcome outcome) { promise->set_value(std::move(outcome)); });
+  Outcome outcome = promise->get_future().get();
+  if (const auto* error = std::get_if<metrics::MetricUnavailable>(&outcome)) {
+    throw MetricUnavailableError(error->kind, error->text);
+  }
+  return std::get<Value>(std::move(outcome));
+}
+
+/// One reply for each command.
+inline std::vector<metrics::redis::Reply> Call(metrics::redis::RedisSource& source, metrics::redis::Batch batch,
+                                               std::chrono::steady_clock::time_point deadline) {
+  return Await<std::vector<metrics::redis::Reply>>(
+      [&](auto callback) { source.Send(std::move(batch), deadline, std::move(callback)); });
+}
+
 /// A connection with the loop it needs.
 class Client {
  public:
@@ -59,7 +81,7 @@ class Client {
   metrics::redis::Reply Ask(std::initializer_list<std::string_view> words, std::chrono::milliseconds time = kLong) {
     metrics::redis::Batch batch;
     batch.Add(words);
-    return connection.Call(std::move(batch), std::chrono::steady_clock::now() + time).at(0);
+    return Call(connection, std::move(batch), std::chrono::steady_clock::now() + time).at(0);
   }
   std::int64_t Length(std::string_view key, std::chrono::milliseconds time = kLong) {
     return Ask({"LLEN", key}, time).integer;
@@ -73,11 +95,12 @@ class Client {
 
   RecordingObserver observer;
   metrics::redis::EventLoop loop;
+  LoopThread thread{loop};
   metrics::redis::RedisConnection connection;
 };
 
-/// How many jobs wait in each of the keys `names`, read by their types.
-inline std::vector<metrics::QueueOutcome> ReadQueues(Client& client, const std::vector<std::string>& names) {
+/// How many jobs wait in each of the keys `names`, read by their types; throws if that of one cannot be known.
+inline std::vector<std::int64_t> ReadQueues(Client& client, const std::vector<std::string>& names) {
   metrics::QueueReader reader(client.observer);
   std::vector<metrics::QueueQuestion> questions;
   for (const std::string& name : names) {
@@ -86,35 +109,14 @@ inline std::vector<metrics::QueueOutcome> ReadQueues(Client& client, const std::
   std::promise<std::vector<metrics::QueueOutcome>> outcomes;
   reader.Read(std::move(questions), std::chrono::steady_clock::now() + kLong,
               [&outcomes](std::vector<metrics::QueueOutcome> read) { outcomes.set_value(std::move(read)); });
-  return outcomes.get_future().get();
-}
-
-/// The same of one; throws if that cannot be known.
-inline std::int64_t WaitingIn(Client& client, const std::string& name) {
-  const auto outcome = ReadQueues(client, {name}).at(0);
-  if (const auto* error = std::get_if<metrics::MetricUnavailable>(&outcome)) {
-    throw MetricUnavailableError(error->kind, error->text);
+  std::vector<std::int64_t> counts;
+  for (const metrics::QueueOutcome& outcome : outcomes.get_future().get()) {
+    if (const auto* error = std::get_if<metrics::MetricUnavailable>(&outcome)) {
+      throw MetricUnavailableError(error->kind, error->text);
+    }
+    counts.push_back(std::get<metrics::QueueReading>(outcome).counts.waiting);
   }
-  return std::get<metrics::QueueReading>(outcome).counts.waiting;
+  return counts;
 }
-
-/// The metrics of a server without configuration: every key of one Redis is a queue.
-class Provider {
- public:
-  Provider(metrics::redis::RedisOptions options, metrics::redis::RedisObserver& observer)
-      : provider_(loop_, observer, [options](const metrics::SourceConfig&) { return options; }) {
-    auto config = metrics::ConfigOfEveryKey(*metrics::FindLayoutKind("by-type"), {});
-    config.sources.push_back(
-        {.name = std::string(metrics::kDefaultSource), .servers = options.endpoint, .credentials = {}, .tls = {}});
-    provider_.Use(std::move(config));
-  }
-
-  std::vector<metrics::MetricSample> Get(const metrics::MetricQuery& query) { return provider_.Get(query); }
-  metrics::redis::SourceStatus RedisStatus() const { return provider_.Sources().at(0).second; }
-
- private:
-  metrics::redis::EventLoop loop_;
-  metrics::QueueMetricProvider provider_;
-};
 
 }  // namespace test

@@ -5,36 +5,19 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
-#include <future>
-#include <memory>
 #include <mutex>
 #include <string>
 #include <string_view>
 #include <thread>
 #include <utility>
-#include <variant>
 #include <vector>
 
 #include "metrics/redis/event_loop.h"
-#include "metrics/redis/redis_source.h"
 #include "test/integration/redis/redis_test.h"
+#include "test/support/loop_thread.h"
 #include "test/support/recording_observer.h"
 
 namespace test {
-
-/// One reply for each command, or an error that is thrown.
-inline std::vector<metrics::redis::Reply> CallSource(metrics::redis::RedisSource& source, metrics::redis::Batch batch,
-                                                     std::chrono::milliseconds time) {
-  const auto answer = std::make_shared<std::promise<metrics::redis::Result>>();
-  std::future<metrics::redis::Result> arrival = answer->get_future();
-  source.Send(std::move(batch), std::chrono::steady_clock::now() + time,
-              [answer](metrics::redis::Result result) { answer->set_value(std::move(result)); });
-  metrics::redis::Result result = arrival.get();
-  if (const auto* failure = std::get_if<metrics::redis::Failure>(&result)) {
-    throw MetricUnavailableError(failure->kind, failure->text);
-  }
-  return std::get<std::vector<metrics::redis::Reply>>(std::move(result));
-}
 
 template <typename Source>
 class SourceClient {
@@ -45,7 +28,7 @@ class SourceClient {
   metrics::redis::Reply Ask(std::initializer_list<std::string_view> words, std::chrono::milliseconds time = kLong) {
     metrics::redis::Batch batch;
     batch.Add(words);
-    metrics::redis::Reply reply = CallSource(source, std::move(batch), time).at(0);
+    metrics::redis::Reply reply = Call(source, std::move(batch), std::chrono::steady_clock::now() + time).at(0);
     if (reply.type == metrics::redis::Reply::Type::kUnavailable) throw MetricUnavailableError(reply.kind, reply.text);
     if (reply.type == metrics::redis::Reply::Type::kError) {
       throw MetricUnavailableError(UnavailableKind::kServer, reply.text);
@@ -56,8 +39,16 @@ class SourceClient {
     return Ask({"LLEN", key}, time).integer;
   }
 
+  /// Whether that is read now; an error is not.
+  bool Reads(std::string_view key, std::int64_t length) try {
+    return Length(key, 1000ms) == length;
+  } catch (const MetricUnavailableError&) {
+    return false;
+  }
+
   RecordingObserver observer;
   metrics::redis::EventLoop loop;
+  LoopThread thread{loop};
   Source source;
 };
 

@@ -32,16 +32,10 @@ std::string Event(const std::string& type, const std::string& name, const std::s
 class Log {
  public:
   CollectionWatch::Listener Listen() {
-    return {.on_list =
-                [this](const std::vector<Json>& objects) {
-                  std::string names;
-                  for (const Json& object : objects) {
-                    names += object["metadata"]["name"].String();
-                  }
-                  Add("all: " + names);
-                },
-            .on_change = [this](const Json& object,
+    return {.on_list = [this] { Add("list"); },
+            .on_object = [this](const Json& object,
                                 bool gone) { Add((gone ? "-" : "+") + object["metadata"]["name"].String()); },
+            .on_listed = [this] { Add("listed"); },
             .on_failure = [this](std::string_view cause) { Add("failed: " + std::string(cause)); }};
   }
   bool Has(std::size_t count) const { return entries().size() >= count; }
@@ -70,8 +64,8 @@ TEST_CASE("a collection is listed page by page, and then watched from the versio
   api->SendEvent(Event("ADDED", "d", "8"));
   api->SendEvent(Event("MODIFIED", "a", "9"));
   api->SendEvent(Event("DELETED", "b", "10"));
-  REQUIRE(Eventually([&] { return log.Has(4); }));
-  CHECK(log.entries() == std::vector<std::string>{"all: abc", "+d", "+a", "-b"});
+  REQUIRE(Eventually([&] { return log.Has(8); }));
+  CHECK(log.entries() == std::vector<std::string>{"list", "+a", "+b", "+c", "listed", "+d", "+a", "-b"});
   const auto requests = api->requests();
   REQUIRE(requests.size() == 3);
   CHECK(requests[0].path == "/apis/example/v1/things?limit=100");
@@ -91,10 +85,10 @@ TEST_CASE("whatever ends a watch before its time, a list follows") {
   } else {
     api->SendEvent(end);
   }
-  REQUIRE(Eventually([&] { return log.Has(2); }));
+  REQUIRE(Eventually([&] { return log.Has(6); }));
   api->SendEvent(Event("MODIFIED", "b", "6"));
-  REQUIRE(Eventually([&] { return log.Has(3); }));
-  CHECK(log.entries() == std::vector<std::string>{"all: a", "all: a", "+b"});
+  REQUIRE(Eventually([&] { return log.Has(7); }));
+  CHECK(log.entries() == std::vector<std::string>{"list", "+a", "listed", "list", "+a", "listed", "+b"});
 }
 
 TEST_CASE("a failure is told, and does not end the attempts") {
@@ -102,12 +96,13 @@ TEST_CASE("a failure is told, and does not end the attempts") {
       [](const ApiRequest&) -> ApiResponse { throw ApiError(ApiError::Kind::kFailed, "nobody there"); });
   Log log;
   const CollectionWatch watch(api, kCollection, log.Listen());
-  REQUIRE(Eventually([&] { return log.Has(1); }));
-  api->SetAnswer([](const ApiRequest&) { return ApiResponse{403, R"({"message":"forbidden"})", {}}; });
   REQUIRE(Eventually([&] { return log.Has(2); }));
+  api->SetAnswer([](const ApiRequest&) { return ApiResponse{403, R"({"message":"forbidden"})", {}}; });
+  REQUIRE(Eventually([&] { return log.Has(4); }));
   api->SetAnswer([](const ApiRequest&) { return List("a", "1"); });
-  REQUIRE(Eventually([&] { return log.Has(3); }));
-  CHECK(log.entries() == std::vector<std::string>{"failed: nobody there", "failed: forbidden", "all: a"});
+  REQUIRE(Eventually([&] { return log.Has(7); }));
+  CHECK(log.entries() ==
+        std::vector<std::string>{"list", "failed: nobody there", "list", "failed: forbidden", "list", "+a", "listed"});
 }
 
 TEST_CASE("a watch ends at once, also while it waits for its next attempt") {
@@ -117,7 +112,7 @@ TEST_CASE("a watch ends at once, also while it waits for its next attempt") {
   const auto begin = std::chrono::steady_clock::now();
   {
     const CollectionWatch watch(api, kCollection, log.Listen());
-    REQUIRE(Eventually([&] { return log.Has(1); }));
+    REQUIRE(Eventually([&] { return log.Has(2); }));
   }
   CHECK(std::chrono::steady_clock::now() - begin < std::chrono::milliseconds(400));
 }

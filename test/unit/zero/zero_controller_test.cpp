@@ -115,7 +115,16 @@ class Harness {
  public:
   Harness() {
     cluster.fault = [](const ApiRequest&) {};
-    controller.OnHpas({cluster.Hpa()});
+    List(true);
+  }
+
+  /// As the watch does it, from time to time.
+  void List(bool there) {
+    controller.OnList();
+    if (there) {
+      controller.OnHpa(cluster.Hpa(), false);
+    }
+    controller.OnListed();
   }
 
   void Round(seconds passed = seconds(1)) {
@@ -353,7 +362,7 @@ TEST_CASE("an HPA that is gone, or asks no more, is forgotten") {
     harness.cluster.annotations.clear();
     harness.HpaChanged();
   }
-  SECTION("not in the list") { harness.controller.OnHpas({}); }
+  SECTION("not in the list") { harness.List(false); }
   harness.Rounds(3);
   CHECK(harness.cluster.writes.empty());
   CHECK(harness.observer.summary.managed == 0);
@@ -386,7 +395,7 @@ class World {
     if (Chance(2)) {
       harness_.controller.OnWatchFailure("nobody there");
     } else if (Chance(10)) {
-      harness_.controller.OnHpas({cluster.Hpa()});
+      harness_.List(true);
     }
     harness_.leads = !Chance(3);
     harness_.length = Chance(faults_) ? std::nullopt : std::optional<std::int64_t>(waiting_ + busy_);
