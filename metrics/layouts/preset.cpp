@@ -76,7 +76,7 @@ std::optional<QueueCounts> Preset::Count(const QueueRead& read, std::span<const 
   constexpr int kAttempts = 3;
   ReplyCursor cursor(replies);
   for (int attempt = 1; attempt <= kAttempts; ++attempt) {
-    if (cursor.AtEnd()) {
+    if (attempt > 1 && cursor.AtEnd()) {
       Ask(read, more);
       return std::nullopt;
     }

@@ -1,9 +1,7 @@
-"""arq: usage: arq_app.py enqueue | work | report"""
+"""arq."""
 
 import asyncio
-import json
 import os
-import sys
 from collections import Counter
 
 import arq
@@ -12,7 +10,7 @@ from arq.jobs import Job
 
 from marker import block
 
-settings = RedisSettings.from_dsn(os.environ["REDIS_URL"])
+SETTINGS = RedisSettings.from_dsn(os.environ["REDIS_URL"])
 
 
 async def task(_context):
@@ -21,28 +19,28 @@ async def task(_context):
 
 class WorkerSettings:
     functions = [task]
-    redis_settings = settings
+    redis_settings = SETTINGS
     max_jobs = 2
 
 
-async def enqueue():
-    pool = await arq.create_pool(settings)
-    for _ in range(5):
-        await pool.enqueue_job("task")
-    await pool.enqueue_job("task", _defer_by=3600)
+def enqueue():
+    async def send():
+        pool = await arq.create_pool(SETTINGS)
+        for _ in range(5):
+            await pool.enqueue_job("task")
+        await pool.enqueue_job("task", _defer_by=3600)
+
+    asyncio.run(send())
 
 
-async def report():
-    pool = await arq.create_pool(settings)
-    counts = Counter([(await Job(job.job_id, pool).status()).value for job in await pool.queued_jobs()])
-    print(json.dumps({"waiting": counts["queued"], "in_flight": counts["in_progress"], "delayed": counts["deferred"]}))
+def work():
+    return ["arq", "arq_app.WorkerSettings"]
 
 
-if __name__ == "__main__":
-    if sys.argv[1] == "enqueue":
-        asyncio.run(enqueue())
-    elif sys.argv[1] == "work":
-        program = os.path.join(os.path.dirname(sys.executable), "arq")
-        os.execv(program, [program, "arq_app.WorkerSettings"])
-    else:
-        asyncio.run(report())
+def report():
+    async def count():
+        pool = await arq.create_pool(SETTINGS)
+        return Counter([(await Job(job.job_id, pool).status()).value for job in await pool.queued_jobs()])
+
+    counts = asyncio.run(count())
+    return {"waiting": counts["queued"], "in_flight": counts["in_progress"], "delayed": counts["deferred"]}

@@ -96,6 +96,9 @@ def application(framework, redis_port, tmp_path):
 def server(framework, redis_port, tmp_path):
     directory = tmp_path / "server"
     directory.mkdir()
-    process = ServerProcess(directory, {"redis_url": f"redis://127.0.0.1:{redis_port}", "layout": framework.layout})
+    settings = [f'name: jobs, nameInRedis: "{framework.name_in_redis}", layout: {framework.layout}', framework.options]
+    config = directory / "queues.yaml"
+    config.write_text("queues: [{" + ", ".join(filter(None, settings)) + "}]\n")
+    process = ServerProcess(directory, {"redis_url": f"redis://127.0.0.1:{redis_port}", "config": config})
     yield process
     process.finish()

@@ -27,7 +27,7 @@ const bullmq = () => {
     report: async () => {
       const counts = await queue().getJobCounts();
       return {
-        waiting: counts.waiting + counts.prioritized + counts.paused,
+        waiting: counts.waiting + counts.prioritized + (counts.paused || 0),
         in_flight: counts.active,
         delayed: counts.delayed,
       };

@@ -1,4 +1,4 @@
-"""A job's body in every Python application here: says that it runs, then holds its worker up until it is killed."""
+"""What a job does in every Python application here: says that it runs, then holds its worker up until that is killed."""
 
 import os
 import time

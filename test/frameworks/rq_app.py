@@ -1,8 +1,6 @@
-"""RQ: usage: rq_app.py enqueue | work | report"""
+"""RQ: a worker has one job at a time."""
 
-import json
 import os
-import sys
 from datetime import timedelta
 
 from redis import Redis
@@ -13,13 +11,17 @@ from marker import block
 
 queue = Queue("jobs", connection=Redis.from_url(os.environ["REDIS_URL"]))
 
-if sys.argv[1] == "enqueue":
+
+def enqueue():
     for _ in range(5):
         queue.enqueue(block)
     queue.enqueue_in(timedelta(hours=1), block)
-elif sys.argv[1] == "work":  # A worker has one slot.
-    program = os.path.join(os.path.dirname(sys.executable), "rq")
-    os.execv(program, [program, "worker", "--url", os.environ["REDIS_URL"], "jobs"])
-else:
-    print(json.dumps({"waiting": queue.count, "in_flight": StartedJobRegistry(queue=queue).count,
-                      "delayed": ScheduledJobRegistry(queue=queue).count}))
+
+
+def work():
+    return ["rq", "worker", "--url", os.environ["REDIS_URL"], "jobs"]
+
+
+def report():
+    return {"waiting": queue.count, "in_flight": StartedJobRegistry(queue=queue).count,
+            "delayed": ScheduledJobRegistry(queue=queue).count}

@@ -69,6 +69,8 @@ TEST_CASE("of Celery's unacked messages, each belongs to one queue, and is in fl
                                      {"d", Unacked("", "other")},
                                      {"e", Unacked("", "q2", R"("2027-01-15T09:00:00+00:00")")}});
   CHECK(ShowAll(Celery(), "q", Both(hash, {{"LLEN q", Number(3)}})) == "waiting 3, in flight 2, delayed 1");
+  CHECK(Answers(hash).Read(Celery(), "q", {.delayed = true}).delayed == 1);
+  CHECK(Answers({}).Read(Celery(), "q", {.delayed = true}).delayed == 0);
   CHECK(ShowAll(Celery(), "other", hash) == "waiting 0, in flight 1, delayed 0");
   CHECK(ShowAll(Celery(), "q2", hash) == "waiting 0, in flight 0, delayed 1");
   CHECK(ShowAll(Celery(), "q3", hash) == "waiting 0, in flight 0, delayed 0");

@@ -61,6 +61,8 @@ TEST_CASE("the lists of registered workers are read with the registry, until it 
                               {"LLEN q:processing:w1", "LLEN q:processing:w2", example.command, "LLEN q"}});
   CHECK(redis.Read(layout, "q", {.waiting = true}).waiting == 2);
   CHECK(redis.rounds().back() == std::vector<std::string>{"LLEN q"});
+  CHECK(redis.Read(layout, "q", {.in_flight = true}).in_flight == 2);
+  CHECK(redis.rounds().back() == std::vector<std::string>{"LLEN q:processing:w2", example.command});
 
   CHECK(ShowAll(layout, "q", {{"LLEN q", Number(3)}}) == "waiting 3, in flight 0");
 }
