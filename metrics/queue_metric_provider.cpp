@@ -1,6 +1,8 @@
 #include "metrics/queue_metric_provider.h"
 
+#include <algorithm>
 #include <cstddef>
+#include <iterator>
 #include <utility>
 
 #include "metrics/go_quote.h"
@@ -32,6 +34,22 @@ std::vector<MetricSample> QueueMetricProvider::Get(const MetricQuery& query) {
         {std::move(queues[i].labels), ValueOf(metric, queues[i].wanted, readings[i].counts), readings[i].timestamp});
   }
   return samples;
+}
+
+std::vector<std::string> QueueMetricProvider::Holders(const MetricQuery& query) {
+  std::vector<Queue> queues = catalog_.Find(query.ns, QueueMetric::kWaiting, query.selector);
+  for (Queue& queue : queues) {
+    if (!queue.configured->layout->Offers().holders) {
+      throw MetricNotFoundError("the layout " + queue.configured->settings.layout_name + " of the queue " +
+                                QuoteBeginning(queue.name_in_redis) + " cannot tell who has taken its jobs");
+    }
+    queue.wanted = {.in_flight = true, .holders = true};
+  }
+  std::vector<std::string> holders;
+  for (QueueReading& reading : reader_.Read(queues, query.deadline)) {
+    std::move(reading.counts.holders.begin(), reading.counts.holders.end(), std::back_inserter(holders));
+  }
+  return holders;
 }
 
 std::vector<std::string> QueueMetricProvider::List() const {

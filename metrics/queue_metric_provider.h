@@ -22,6 +22,10 @@ class QueueMetricProvider final : public MetricProvider {
   std::vector<MetricSample> Get(const MetricQuery& query) override;
   std::vector<std::string> List() const override;
 
+  /// The names of those who have taken the jobs of the queues that `query` selects, as their framework notes them; the
+  /// metric does not matter. Blocks and throws as Get() does; also MetricNotFoundError if a layout cannot tell.
+  std::vector<std::string> Holders(const MetricQuery& query);
+
   /// Whether Redis is connected, for whoever watches over the server. Never blocks.
   redis::SourceStatus RedisStatus() const { return connection_.status(); }
 

@@ -261,7 +261,11 @@ int Serve(const ServeOptions& options) {
   certificate.Follow(server);
   std::optional<zero::ZeroService> zero_service;
   if (options.wake) {
-    zero_service.emplace(cluster.api, cluster.own_namespace, provider, zero_report);
+    zero::ZeroQueues queues{
+        .metrics = provider.List(),
+        .read = zero::ReadFrom(provider),
+        .read_holders = zero::ReadHoldersBy([&provider](const auto& query) { return provider.Holders(query); })};
+    zero_service.emplace(cluster.api, cluster.own_namespace, std::move(queues), zero_report);
   }
   std::cout << "listening on https://" << HostForUrl(options.listener.bind_address) << ":" << server.port()
             << std::endl;

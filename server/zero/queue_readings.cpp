@@ -2,6 +2,7 @@
 
 #include <exception>
 #include <limits>
+#include <utility>
 
 namespace server::zero {
 
@@ -31,6 +32,16 @@ ReadQueues ReadFrom(metrics::MetricProvider& provider) {
       }
     }
     return readings;
+  };
+}
+
+ReadHolders ReadHoldersBy(std::function<std::vector<std::string>(const metrics::MetricQuery& query)> holders) {
+  return [holders = std::move(holders)](const QueueQuery& query, std::chrono::steady_clock::time_point deadline) {
+    try {
+      return HoldersReading{.workers = holders({query.ns, query.metric, query.selector, deadline}), .doubt = {}};
+    } catch (const std::exception& error) {
+      return HoldersReading{.workers = {}, .doubt = error.what()};
+    }
   };
 }
 

@@ -226,3 +226,5 @@ def test_one_of_several_leads_and_another_follows(cluster, sleeper, leader, repl
     assert fourth.leads()
     sleeper.drain()
     sleeper.wait_for(0)
+
+

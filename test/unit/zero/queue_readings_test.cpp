@@ -44,5 +44,16 @@ TEST_CASE("what is held from before, missing or failed is a doubt") {
   CHECK(readings[0].doubt == "Redis cannot be reached");
 }
 
+TEST_CASE("holders are named, or in doubt") {
+  const auto deadline = std::chrono::steady_clock::now();
+  const auto known = ReadHoldersBy([](const metrics::MetricQuery& query) { return std::vector{query.ns}; });
+  CHECK(known(kQuery, deadline).workers == std::vector<std::string>{"ns"});
+  const auto failing = ReadHoldersBy([](const metrics::MetricQuery&) -> std::vector<std::string> {
+    throw std::runtime_error("Redis cannot be reached");
+  });
+  CHECK_FALSE(failing(kQuery, deadline).workers);
+  CHECK(failing(kQuery, deadline).doubt == "Redis cannot be reached");
+}
+
 }  // namespace
 }  // namespace server::zero
