@@ -4,10 +4,12 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <variant>
 #include <vector>
 
 #include "metrics/label_selector.h"
@@ -37,6 +39,11 @@ struct MetricQuery {
 };
 
 /// Nobody configured such a metric or queue, or this namespace may not see it. The text says what is known.
+struct MetricNotFound {
+  std::string text;
+};
+
+/// The same, thrown by those who look for it.
 class MetricNotFoundError : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
@@ -51,12 +58,19 @@ enum class UnavailableKind : std::uint8_t {
   kLoading,     // LOADING, MASTERDOWN, CLUSTERDOWN: the server is up but cannot answer yet
   kWrongType,   // the key holds something that is not a queue
   kServer,      // any other error reply
+  kOverload,    // not asked, because too much waits for an answer already
 };
 
 /// The name of `kind` in telemetry and logs: "timeout", "wrong_type", …
 std::string_view Name(UnavailableKind kind);
 
 /// The value exists but cannot be known now. The text is one sentence for the client and holds no secret.
+struct MetricUnavailable {
+  UnavailableKind kind;
+  std::string text;
+};
+
+/// The same, thrown by those who make sense of answers.
 class MetricUnavailableError : public std::runtime_error {
  public:
   MetricUnavailableError(UnavailableKind kind, const std::string& what) : std::runtime_error(what), kind_(kind) {}
@@ -65,6 +79,16 @@ class MetricUnavailableError : public std::runtime_error {
  private:
   UnavailableKind kind_;
 };
+
+/// One sample for each queue the query selects, never none; all of them or an error: a partial sum would be a lie.
+using MetricResult = std::variant<std::vector<MetricSample>, MetricNotFound, MetricUnavailable>;
+/// Must be quick and must not throw: whoever calls it has others to serve.
+using MetricCallback = std::function<void(MetricResult)>;
+
+/// The names of those who have taken jobs, as their framework notes them; or that it does not, or why they cannot be
+/// known.
+using HoldersResult = std::variant<std::vector<std::string>, MetricNotFound, MetricUnavailable>;
+using HoldersCallback = std::function<void(HoldersResult)>;
 
 /// Lengths of the work queues, wherever they are kept.
 /// Safe to call from several threads at once.
@@ -75,10 +99,12 @@ class MetricProvider {
   MetricProvider& operator=(const MetricProvider&) = delete;
   virtual ~MetricProvider() = default;
 
-  /// One sample for each queue the query selects, all of them or an error: a partial sum would be a lie. Never empty.
-  /// Blocks until `query.deadline` at most.
-  /// Throws MetricNotFoundError and MetricUnavailableError.
-  virtual std::vector<MetricSample> Get(const MetricQuery& query) = 0;
+  /// Never blocks. Calls back exactly once: in this call if the answer is known, else in whatever thread brings it,
+  /// when `query.deadline` comes at the latest.
+  virtual void Get(const MetricQuery& query, MetricCallback callback) = 0;
+
+  /// As Get(), about the same queues: who has taken their jobs. The metric does not matter.
+  virtual void GetHolders(const MetricQuery& query, HoldersCallback callback) = 0;
 
   /// Names of the metrics on offer, sorted. Never blocks.
   virtual std::vector<std::string> List() const = 0;

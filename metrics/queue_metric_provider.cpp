@@ -1,9 +1,9 @@
 #include "metrics/queue_metric_provider.h"
 
 #include <algorithm>
-#include <cstddef>
 #include <iterator>
 #include <utility>
+#include <variant>
 
 #include "metrics/go_quote.h"
 #include "metrics/queue_metric.h"
@@ -18,38 +18,59 @@ QueueMetric MetricOf(const MetricQuery& query) {
   throw MetricNotFoundError("there is no metric " + QuoteBeginning(query.metric) + "; there are " + names);
 }
 
-}  // namespace
-
-QueueMetricProvider::QueueMetricProvider(redis::RedisOptions options, redis::RedisObserver& observer)
-    : connection_(loop_, std::move(options), observer), reader_(connection_, observer) {}
-
-std::vector<MetricSample> QueueMetricProvider::Get(const MetricQuery& query) {
-  const QueueMetric metric = MetricOf(query);
-  std::vector<Queue> queues = catalog_.Find(query.ns, metric, query.selector);
-  const std::vector<QueueReading> readings = reader_.Read(queues, query.deadline);
+std::vector<MetricSample> SamplesOf(QueueMetric metric, std::vector<QueueReading> readings) {
   std::vector<MetricSample> samples;
-  samples.reserve(queues.size());
-  for (std::size_t i = 0; i < queues.size(); ++i) {
-    samples.push_back(
-        {std::move(queues[i].labels), ValueOf(metric, queues[i].wanted, readings[i].counts), readings[i].timestamp});
+  samples.reserve(readings.size());
+  for (QueueReading& reading : readings) {
+    Queue& queue = reading.queue;
+    samples.push_back({std::move(queue.labels), ValueOf(metric, queue.wanted, reading.counts), reading.timestamp});
   }
   return samples;
 }
 
-std::vector<std::string> QueueMetricProvider::Holders(const MetricQuery& query) {
-  std::vector<Queue> queues = catalog_.Find(query.ns, QueueMetric::kWaiting, query.selector);
+}  // namespace
+
+QueueMetricProvider::QueueMetricProvider(redis::EventLoop& loop, redis::RedisOptions options,
+                                         redis::RedisObserver& observer)
+    : connection_(loop, std::move(options), observer), reader_(connection_, observer) {}
+
+void QueueMetricProvider::Get(const MetricQuery& query, MetricCallback callback) {
+  QueueMetric metric{};
+  std::vector<Queue> queues;
+  try {
+    metric = MetricOf(query);
+    queues = catalog_.Find(query.ns, metric, query.selector);
+  } catch (const MetricNotFoundError& error) {
+    return callback(MetricNotFound{error.what()});
+  }
+  reader_.Read(std::move(queues), query.deadline, [metric, callback = std::move(callback)](ReadResult result) {
+    if (auto* why = std::get_if<MetricUnavailable>(&result)) return callback(std::move(*why));
+    callback(SamplesOf(metric, std::get<std::vector<QueueReading>>(std::move(result))));
+  });
+}
+
+void QueueMetricProvider::GetHolders(const MetricQuery& query, HoldersCallback callback) {
+  std::vector<Queue> queues;
+  try {
+    queues = catalog_.Find(query.ns, QueueMetric::kWaiting, query.selector);
+  } catch (const MetricNotFoundError& error) {
+    return callback(MetricNotFound{error.what()});
+  }
   for (Queue& queue : queues) {
     if (!queue.configured->layout->Offers().holders) {
-      throw MetricNotFoundError("the layout " + queue.configured->settings.layout_name + " of the queue " +
-                                QuoteBeginning(queue.name_in_redis) + " cannot tell who has taken its jobs");
+      return callback(MetricNotFound{"the layout " + queue.configured->settings.layout_name + " of the queue " +
+                                     QuoteBeginning(queue.name_in_redis) + " cannot tell who has taken its jobs"});
     }
     queue.wanted = {.in_flight = true, .holders = true};
   }
-  std::vector<std::string> holders;
-  for (QueueReading& reading : reader_.Read(queues, query.deadline)) {
-    std::move(reading.counts.holders.begin(), reading.counts.holders.end(), std::back_inserter(holders));
-  }
-  return holders;
+  reader_.Read(std::move(queues), query.deadline, [callback = std::move(callback)](ReadResult result) {
+    if (auto* why = std::get_if<MetricUnavailable>(&result)) return callback(std::move(*why));
+    std::vector<std::string> holders;
+    for (QueueReading& reading : std::get<std::vector<QueueReading>>(result)) {
+      std::move(reading.counts.holders.begin(), reading.counts.holders.end(), std::back_inserter(holders));
+    }
+    callback(std::move(holders));
+  });
 }
 
 std::vector<std::string> QueueMetricProvider::List() const {

@@ -115,7 +115,6 @@ Access MakeAccess(const ServeOptions& options, std::shared_ptr<kube::Api> api, A
       break;
   }
   auth::DelegatedAccessOptions delegated;
-  delegated.audit = AuditDecision;
   delegated.events = [&events](const auth::AccessEvent& event) { events.OnEvent(event); };
   auto control = std::make_unique<auth::DelegatedAccess>(std::move(api), std::move(delegated));
   const auto problem = [access = control.get()] { return access->NotReady(); };
@@ -224,23 +223,30 @@ int Serve(const ServeOptions& options) {
   Telemetry telemetry(kVersion);
   ServingCertificate certificate(options, cluster.api, cluster.own_namespace, telemetry);
   RedisEventLog redis_events(telemetry);
-  metrics::QueueMetricProvider provider({.endpoint = options.redis.endpoint,
-                                         .credentials = [&options] { return RedisCredentials(options); },
-                                         .timeout = options.redis_timeout},
-                                        redis_events);
+  metrics::redis::EventLoop redis_loop;
+  std::optional<metrics::QueueMetricProvider> provider;
+  provider.emplace(
+      redis_loop,
+      metrics::redis::RedisOptions{
+          .endpoint = options.redis.endpoint,
+          .credentials = [&options] { return RedisCredentials(options); },
+          .timeout = options.redis_timeout,
+          .tls = options.redis.tls ? std::optional(metrics::redis::TlsOptions{.ca_file = options.redis_ca_file})
+                                   : std::nullopt},
+      redis_events);
 
   ZeroReport zero_report;
   std::atomic<bool> shutting_down = false;
   AccessEventLog access_events;
-  const Access access = MakeAccess(options, cluster.api, access_events);
+  Access access = MakeAccess(options, cluster.api, access_events);
   std::vector<api::HealthCheck> readyz{{"ping", [] { return std::nullopt; }},
                                        {"shutdown", [&shutting_down] { return ShutdownProblem(shutting_down); }},
-                                       {"redis", [&provider] { return RedisProblem(provider.RedisStatus()); }, false}};
+                                       {"redis", [&provider] { return RedisProblem(provider->RedisStatus()); }, false}};
   for (const auto& checks : {certificate.Readyz(), access.readyz}) {
     readyz.insert(readyz.end(), checks.begin(), checks.end());
   }
   const api::ApiServer api({
-      .provider = provider,
+      .provider = *provider,
       .access = *access.control,
       .livez = {{"ping", [] { return std::nullopt; }}},
       .readyz = std::move(readyz),
@@ -248,23 +254,25 @@ int Serve(const ServeOptions& options) {
       .version = Version(),
       .report_failure = &ReportFailure,
   });
-  const auto handle = [&](const http::Request& request) {
+  const auto handle = [&](const http::Request& request, http::Respond respond) {
     const auto begin = std::chrono::steady_clock::now();
-    http::Response response = api.Handle(request);
     const api::RequestInfo info = api::ParseRequestInfo(request);
-    telemetry.OnRequest(info.verb, MetricLabel(info, provider), response.status,
-                        std::chrono::steady_clock::now() - begin);
-    AuditAnswer(request, info, response.status);
-    return response;
+    const std::string metric = MetricLabel(info, *provider);
+    api.Handle(request, [&telemetry, &request, begin, info, metric, respond = std::move(respond)](
+                            http::Response response, const auth::Verdict& verdict) {
+      telemetry.OnRequest(info.verb, metric, response.status, std::chrono::steady_clock::now() - begin);
+      AuditAnswer(request, info, verdict, response.status);
+      respond(std::move(response));
+    });
   };
   http::HttpsServer server(options.listener, certificate.initial(), handle, Rejection, telemetry);
+  server.AlsoWaitFor(redis_loop.fd(), [&redis_loop] { redis_loop.RunReady(); });
   certificate.Follow(server);
   std::optional<zero::ZeroService> zero_service;
   if (options.wake) {
-    zero::ZeroQueues queues{
-        .metrics = provider.List(),
-        .read = zero::ReadFrom(provider),
-        .read_holders = zero::ReadHoldersBy([&provider](const auto& query) { return provider.Holders(query); })};
+    zero::ZeroQueues queues{.metrics = provider->List(),
+                            .read = zero::ReadFrom(*provider),
+                            .read_holders = zero::ReadHoldersFrom(*provider)};
     zero_service.emplace(cluster.api, cluster.own_namespace, std::move(queues), zero_report);
   }
   std::cout << "listening on https://" << HostForUrl(options.listener.bind_address) << ":" << server.port()
@@ -280,6 +288,10 @@ int Serve(const ServeOptions& options) {
   ShutDownOnSignal(signals, options.shutdown_delay, shutting_down, server, done);
   serving.join();
   certificate.Unfollow();  // It calls the server.
+  zero_service.reset();
+  // What requests still wait for ends here, while all that their answers need is there.
+  access.control.reset();
+  provider.reset();
   Log(LogLevel::kInfo, "stopped");
   return EXIT_SUCCESS;
 }

@@ -35,6 +35,7 @@ constexpr const char* kServeFooter =
 /// As given; every one is checked by us, so that all mistakes can be told at once.
 struct RawOptions {
   std::string redis_url;
+  std::string redis_ca_file;
   std::string redis_username_file;
   std::string redis_password_file;
   std::string redis_timeout = "1s";
@@ -64,7 +65,9 @@ void DeclareServe(CLI::App& serve, RawOptions& raw) {
     serve.add_option(name, value, help)->group(group)->type_name(type)->capture_default_str();
   };
   option("Redis", "--redis-url", raw.redis_url, "URL",
-         "The Redis that holds the queues: redis://HOST[:PORT][/DB] or unix:///PATH[?db=DB]");
+         "The Redis that holds the queues: redis[s]://HOST[:PORT][/DB] or unix:///PATH[?db=DB]");
+  option("Redis", "--redis-ca-file", raw.redis_ca_file, "FILE",
+         "CA bundle that a rediss:// server must be vouched for by; without it, the CAs of the system");
   option("Redis", "--redis-username-file", raw.redis_username_file, "FILE",
          "File with the ACL user's name; read again at each connect, so that it can rotate");
   option("Redis", "--redis-password-file", raw.redis_password_file, "FILE",
@@ -145,8 +148,8 @@ class Validator {
   }
 
   template <typename Value, std::size_t Count>
-  Value ParseChoice(const char* flag, const std::string& text,
-                    const std::array<std::pair<std::string_view, Value>, Count>& choices) {
+  std::optional<Value> ParseChoice(const char* flag, const std::string& text,
+                                   const std::array<std::pair<std::string_view, Value>, Count>& choices) {
     std::string names;
     for (const auto& [name, value] : choices) {
       if (name == text) {
@@ -155,7 +158,7 @@ class Validator {
       names += (names.empty() ? "" : ", ") + std::string(name);
     }
     Wrong(flag, text, "must be one of " + names);
-    return choices.front().second;
+    return std::nullopt;
   }
 
   void Wrong(const char* flag, const std::string& value, const std::string& remedy) {
@@ -293,12 +296,13 @@ void ValidateAccess(const RawOptions& raw, ServeOptions& options, Validator& val
        {"none", AuthMode::kNone}}};
   options.client_ca_file = raw.client_ca_file;
   options.kubeconfig = raw.kubeconfig;
-  const auto mode =
-      raw.auth.empty() ? DefaultAuthMode(raw) : std::optional(validator.ParseChoice("--auth", raw.auth, kModes));
-  if (!mode) {
+  const auto mode = raw.auth.empty() ? DefaultAuthMode(raw) : validator.ParseChoice("--auth", raw.auth, kModes);
+  if (!mode && raw.auth.empty()) {
     validator.problems().emplace_back(
         "--auth: outside of a cluster needs --kubeconfig or --client-ca-file, so that not everybody can ask (or is "
         "none on a loopback address)");
+  }
+  if (!mode) {
     return;
   }
   options.auth = *mode;
@@ -331,6 +335,7 @@ std::vector<std::string> Validate(const RawOptions& raw, ServeOptions& options) 
                                                                           {"error", LogLevel::kError}}};
   Validator validator;
   ValidateRedis(raw, options, validator);
+  options.redis_ca_file = raw.redis_ca_file;
   options.redis_username_file = raw.redis_username_file;
   options.redis_password_file = raw.redis_password_file;
   options.redis_timeout = validator.ParseMilliseconds("--redis-timeout", raw.redis_timeout,
@@ -341,8 +346,8 @@ std::vector<std::string> Validate(const RawOptions& raw, ServeOptions& options) 
   if (raw.wake && raw.kubeconfig.empty() && !InCluster()) {
     validator.problems().emplace_back("--wake: needs --kubeconfig outside of a cluster");
   }
-  options.log_format = validator.ParseChoice("--log-format", raw.log_format, kFormats);
-  options.log_level = validator.ParseChoice("--log-level", raw.log_level, kLevels);
+  options.log_format = validator.ParseChoice("--log-format", raw.log_format, kFormats).value_or(options.log_format);
+  options.log_level = validator.ParseChoice("--log-level", raw.log_level, kLevels).value_or(options.log_level);
   return std::move(validator.problems());
 }
 

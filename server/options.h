@@ -35,6 +35,7 @@ struct ServeOptions {
   std::chrono::milliseconds shutdown_delay{5'000};
 
   metrics::redis::RedisUrl redis;
+  std::string redis_ca_file;
   std::string redis_username_file;
   std::string redis_password_file;
   std::chrono::milliseconds redis_timeout{1'000};

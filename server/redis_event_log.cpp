@@ -6,14 +6,19 @@ void RedisEventLog::OnRoundTrip(std::string_view source, std::chrono::nanosecond
   next_.OnRoundTrip(source, duration);
 }
 
-void RedisEventLog::OnError(std::string_view source, metrics::UnavailableKind kind, std::string_view cause) {
+void RedisEventLog::OnError(std::string_view source, std::string_view queues, metrics::UnavailableKind kind,
+                            std::string_view cause) {
   const std::string_view kind_name = metrics::Name(kind);
   std::uint64_t suppressed = 0;
   if (limiter_.Allow(std::string(source) + "/" + std::string(kind_name), suppressed)) {
     Log(LogLevel::kWarning, "cannot read queue length",
-        {{"redis", source}, {"kind", kind_name}, {"cause", cause}, {"suppressed", std::to_string(suppressed)}});
+        {{"redis", source},
+         {"queue", queues},
+         {"kind", kind_name},
+         {"cause", cause},
+         {"suppressed", std::to_string(suppressed)}});
   }
-  next_.OnError(source, kind, cause);
+  next_.OnError(source, queues, kind, cause);
 }
 
 void RedisEventLog::OnConnectionChange(std::string_view source, bool up, std::string_view cause) {

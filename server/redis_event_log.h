@@ -13,7 +13,8 @@ class RedisEventLog final : public metrics::redis::RedisObserver {
   explicit RedisEventLog(metrics::redis::RedisObserver& next) : next_(next) {}
 
   void OnRoundTrip(std::string_view source, std::chrono::nanoseconds duration) override;
-  void OnError(std::string_view source, metrics::UnavailableKind kind, std::string_view cause) override;
+  void OnError(std::string_view source, std::string_view queues, metrics::UnavailableKind kind,
+               std::string_view cause) override;
   void OnConnectionChange(std::string_view source, bool up, std::string_view cause) override;
 
  private:

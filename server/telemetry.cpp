@@ -188,7 +188,8 @@ void Telemetry::OnRoundTrip(std::string_view source, std::chrono::nanoseconds du
   families_->RoundTripsOf(source).Observe(Seconds(duration));
 }
 
-void Telemetry::OnError(std::string_view source, metrics::UnavailableKind kind, std::string_view /*cause*/) {
+void Telemetry::OnError(std::string_view source, std::string_view /*queues*/, metrics::UnavailableKind kind,
+                        std::string_view /*cause*/) {
   families_->redis_errors.Add({{"source", std::string(source)}, {"kind", std::string(metrics::Name(kind))}})
       .Increment();
 }

@@ -32,7 +32,8 @@ class Telemetry final : public http::ListenerObserver, public metrics::redis::Re
   void OnRejectedHead(int status) override;
 
   void OnRoundTrip(std::string_view source, std::chrono::nanoseconds duration) override;
-  void OnError(std::string_view source, metrics::UnavailableKind kind, std::string_view cause) override;
+  void OnError(std::string_view source, std::string_view queues, metrics::UnavailableKind kind,
+               std::string_view cause) override;
   void OnConnectionChange(std::string_view source, bool up, std::string_view cause) override;
 
   /// Content type: text/plain; version=0.0.4.

@@ -1,6 +1,8 @@
 #include "metrics/layouts/registered.h"
 
 #include <algorithm>
+#include <iterator>
+#include <set>
 #include <utility>
 
 #include "metrics/layouts/preset.h"
@@ -9,10 +11,13 @@
 namespace metrics::layouts {
 namespace {
 
-bool Contains(std::vector<std::string_view> known, std::vector<std::string_view> names) {
-  std::sort(known.begin(), known.end());
-  std::sort(names.begin(), names.end());
-  return std::includes(known.begin(), known.end(), names.begin(), names.end());
+/// Adds those of `names` that are new to `known`, and says whether any was.
+bool AddNew(const std::vector<std::string_view>& names, std::vector<std::string_view>& known) {
+  const std::size_t before = known.size();
+  std::set<std::string_view> all(known.begin(), known.end());
+  std::copy_if(names.begin(), names.end(), std::back_inserter(known),
+               [&all](std::string_view name) { return all.insert(name).second; });
+  return known.size() > before;
 }
 
 }  // namespace
@@ -42,7 +47,6 @@ std::optional<QueueCounts> Registered::Count(const QueueRead& read, std::span<co
     }
     ReplyCursor cursor(replies);
     QueueCounts found;
-    Names names;
     bool complete = true;
     for (std::size_t i = 0; i < wanted.size(); ++i) {
       for (const std::string_view name : known[i]) {
@@ -50,9 +54,9 @@ std::optional<QueueCounts> Registered::Count(const QueueRead& read, std::span<co
         found.*wanted[i]->count += jobs;
         if (jobs > 0 && read.wanted.holders && wanted[i]->are_holders) found.holders.emplace_back(name);
       }
-      const auto& now = names.emplace_back(cursor.Texts("the reading", wanted[i]->names));
-      if (now.size() > Registry::kMaxNames) RejectTooMany(Registry::kMaxNames, wanted[i]->names);
-      complete = complete && Contains(known[i], now);
+      const auto names = cursor.Texts("the reading", wanted[i]->names);
+      if (names.size() > Registry::kMaxNames) RejectTooMany(Registry::kMaxNames, wanted[i]->names);
+      if (AddNew(names, known[i])) complete = false;
     }
     replies = replies.last(cursor.Remaining());
     if (complete) {
@@ -63,7 +67,6 @@ std::optional<QueueCounts> Registered::Count(const QueueRead& read, std::span<co
       return counts;
     }
     replies = replies.subspan(rest.size());
-    known = std::move(names);
   }
   throw MetricUnavailableError(UnavailableKind::kServer, "the registry of " + std::string(wanted.front()->names) +
                                                              " changes faster than it can be read");

@@ -34,8 +34,8 @@ struct Registry {
 inline constexpr std::string_view kMaxNamesAndOne = "1001";
 
 /// A queue with registries, and the rest of it as another layout says. Each round reads the registries, the keys of the
-/// names known from the round before, and the rest; when no registry has a new name, that round saw everything at once.
-/// The first round knows no names, so an idle queue takes only that one.
+/// names known from the rounds before, and the rest; when no registry has a new name, that round saw everything at
+/// once. The first round knows no names, so an idle queue takes only that one.
 class Registered : public QueueLayout {
  public:
   Registered(std::vector<Registry> registries, std::unique_ptr<const QueueLayout> rest)

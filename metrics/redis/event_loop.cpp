@@ -2,8 +2,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <future>
-#include <memory>
 #include <system_error>
 #include <utility>
 
@@ -30,9 +28,22 @@ void Drain(int fd) {
 
 EventLoop::EventLoop()
     : epoll_(Checked(::epoll_create1(EPOLL_CLOEXEC), "epoll_create1")),
-      wake_(Checked(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "eventfd")) {
+      wake_(Checked(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "eventfd")),
+      on_wake_([this](std::uint32_t) { Drain(wake_.get()); }) {
   Watch(wake_.get(), EPOLLIN, on_wake_);
-  thread_ = std::jthread([this](const std::stop_token& stop) { Run(stop); });
+}
+
+void EventLoop::RunReady() {
+  constexpr int kMost = 16;  // Then others get their turn.
+  const std::lock_guard on_loop(running_);
+  runner_ = std::this_thread::get_id();
+  RunTasks();
+  // One event at a time: a handler may end another watch, and then no event of that is left to be delivered.
+  epoll_event event{};
+  for (int i = 0; i < kMost && ::epoll_wait(epoll_.get(), &event, 1, 0) == 1; ++i) {
+    (*static_cast<Handler*>(event.data.ptr))(event.events);
+    RunTasks();
+  }
 }
 
 void EventLoop::Watch(int fd, std::uint32_t events, Handler& handler) {
@@ -52,36 +63,25 @@ void EventLoop::Post(std::function<void()> task) {
     const std::lock_guard lock(mutex_);
     tasks_.push_back(std::move(task));
   }
-  Wake();
+  if (!RunsHere()) Wake();
 }
 
 void EventLoop::RunAndWait(const std::function<void()>& task) {
-  // Shared, because the waiter may be gone before set_value() has returned.
-  const auto done = std::make_shared<std::promise<void>>();
-  Post([&task, done] {
-    task();
-    done->set_value();
-  });
-  done->get_future().wait();
-}
-
-void EventLoop::Run(const std::stop_token& stop) {
-  const std::stop_callback wake_to_stop(stop, [this] { Wake(); });
-  while (!stop.stop_requested()) {
-    // One event at a time: a handler may end another watch, and then no event of that is left to be delivered.
-    epoll_event event{};
-    if (::epoll_wait(epoll_.get(), &event, 1, -1) == 1) (*static_cast<Handler*>(event.data.ptr))(event.events);
-  }
+  const std::lock_guard on_loop(running_);
+  RunTasks();
+  task();
 }
 
 void EventLoop::RunTasks() {
-  Drain(wake_.get());
-  std::vector<std::function<void()>> tasks;
-  {
-    const std::lock_guard lock(mutex_);
-    tasks.swap(tasks_);
+  for (;;) {
+    std::vector<std::function<void()>> tasks;
+    {
+      const std::lock_guard lock(mutex_);
+      tasks.swap(tasks_);
+    }
+    if (tasks.empty()) return;
+    for (const auto& task : tasks) task();
   }
-  for (const auto& task : tasks) task();
 }
 
 void EventLoop::Wake() const {

@@ -2,8 +2,12 @@
 #pragma once
 
 #include <chrono>
+#include <memory>
 #include <string>
 
+#include "metrics/redis/event_loop.h"
+#include "metrics/redis/redis_observer.h"
+#include "metrics/redis/redis_options.h"
 #include "metrics/redis/request_queue.h"
 #include "metrics/redis/resp.h"
 
@@ -23,11 +27,12 @@ class RedisSource {
   RedisSource() = default;
   RedisSource(const RedisSource&) = delete;
   RedisSource& operator=(const RedisSource&) = delete;
-  /// Not on the loop's thread. Whoever still waits gets an error.
+  /// Not on the loop. Whoever still waits gets an error.
   virtual ~RedisSource() = default;
 
-  /// Sends `batch`, which must only read. `callback` is called exactly once, when `deadline` comes at the latest, by
-  /// the loop's thread or by this call itself; it must be quick and must not throw. Error replies are replies.
+  /// Sends `batch`, which must only read, and has one command at least. `callback` is called exactly once, when
+  /// `deadline` comes at the latest, on the loop or by this call itself; it must be quick and must not throw. Error
+  /// replies are replies.
   virtual void Send(Batch batch, std::chrono::steady_clock::time_point deadline, ResultCallback callback) = 0;
 
   virtual SourceStatus status() const = 0;
@@ -39,5 +44,9 @@ class RedisSource {
   /// How long it may take to answer.
   virtual std::chrono::milliseconds timeout() const = 0;
 };
+
+/// Begins to connect, and does not wait for it. `loop` and `observer` must outlive the source.
+/// Throws std::system_error if the operating system refuses a descriptor or a thread.
+std::unique_ptr<RedisSource> MakeSource(EventLoop& loop, SourceOptions options, RedisObserver& observer);
 
 }  // namespace metrics::redis

@@ -32,10 +32,6 @@ struct Reply {
 };
 
 /// Why there is no reply. Not an exception, because the strings of those are shared between threads.
-struct Failure {
-  UnavailableKind kind;
-  /// A sentence for the client, without a secret.
-  std::string text;
-};
+using Failure = MetricUnavailable;
 
 }  // namespace metrics::redis

@@ -8,15 +8,22 @@ namespace metrics::redis {
 RequestQueue::RequestQueue(std::string subject, Clock::duration patience)
     : subject_(std::move(subject)), patience_(patience) {}
 
-void RequestQueue::Wait(Request request) { waiting_.push_back({.request = std::move(request)}); }
+bool RequestQueue::HasRoomFor(const Batch& batch, std::size_t others) const {
+  return memory_ + others == 0 || memory_ + others + MemoryFor(batch) <= kMostMemory;
+}
+
+void RequestQueue::Wait(Request request) {
+  memory_ += MemoryFor(request.batch);
+  waiting_.push_back({.request = std::move(request)});
+}
 
 const std::string& RequestQueue::Dispatch(Request request, Clock::time_point now) {
+  memory_ += MemoryFor(request.batch);
   return Dispatch(Entry{.request = std::move(request)}, now);
 }
 
 const std::string& RequestQueue::Dispatch(Entry entry, Clock::time_point now) {
   if (in_flight_.empty()) silent_since_ = now;
-  entry.replies.reserve(entry.request.batch.raw_size());
   in_flight_.push_back(std::move(entry));
   return in_flight_.back().request.batch.bytes();
 }
@@ -32,47 +39,49 @@ void RequestQueue::Take(Reply reply, Clock::time_point now, std::vector<Settled>
   if (in_flight_.empty()) throw ProtocolError("what nobody asked for");
   silent_since_ = now;
   Entry& oldest = in_flight_.front();
-  oldest.replies.push_back(std::move(reply));
-  const Batch& batch = oldest.request.batch;
-  if (oldest.replies.size() < batch.raw_size()) return;
-  Settle(oldest.request, batch.Unwrap(std::move(oldest.replies)), settled);
+  if (oldest.request.callback) oldest.replies.push_back(std::move(reply));
+  if (--oldest.owed > 0) return;
+  Settle(oldest, oldest.request.batch.Unwrap(std::move(oldest.replies)), settled);
+  memory_ -= MemoryFor(oldest.request.batch);
   in_flight_.pop_front();
 }
 
 void RequestQueue::Expire(Clock::time_point now, std::vector<Settled>& settled) {
   const auto expire = [&](Entry& entry, const char* what) {
-    Request& request = entry.request;
+    const Request& request = entry.request;
     if (!request.callback || request.deadline > now) return;
     const auto allowed = std::chrono::round<std::chrono::milliseconds>(request.deadline - request.started);
     const std::string text = subject_ + what + " within " + std::to_string(allowed.count()) + " ms";
-    Settle(request, Failure{UnavailableKind::kTimeout, text}, settled);
+    Settle(entry, Failure{UnavailableKind::kTimeout, text}, settled);
   };
   for (Entry& entry : in_flight_) expire(entry, " did not answer");
   for (Entry& entry : waiting_) expire(entry, " could not be connected");
-  std::erase_if(waiting_, [](const Entry& entry) { return !entry.request.callback; });
+  const auto expired = std::erase_if(waiting_, [](const Entry& entry) { return !entry.request.callback; });
+  memory_ -= expired * sizeof(Entry);
 }
 
 void RequestQueue::Lose(const Failure& why, std::vector<Settled>& settled) {
   for (Entry& entry : in_flight_) {
     const bool is_cause = why.kind == UnavailableKind::kProtocol && &entry == &in_flight_.front();
     if (entry.is_repeated || is_cause) {
-      Settle(entry.request, why, settled);
+      Settle(entry, why, settled);
     } else if (entry.request.callback) {
-      waiting_.push_back({.request = std::move(entry.request), .is_repeated = true});
+      waiting_.push_back({.request = std::exchange(entry.request, {}), .is_repeated = true});
+      memory_ += sizeof(Entry);
     }
   }
-  in_flight_.clear();
+  Forget(in_flight_);
 }
 
 void RequestQueue::FailWaiting(const Failure& why, std::vector<Settled>& settled) {
-  for (Entry& entry : waiting_) Settle(entry.request, why, settled);
-  waiting_.clear();
+  for (Entry& entry : waiting_) Settle(entry, why, settled);
+  Forget(waiting_);
 }
 
 void RequestQueue::FailAll(const Failure& why, std::vector<Settled>& settled) {
   FailWaiting(why, settled);
-  for (Entry& entry : in_flight_) Settle(entry.request, why, settled);
-  in_flight_.clear();
+  for (Entry& entry : in_flight_) Settle(entry, why, settled);
+  Forget(in_flight_);
 }
 
 bool RequestQueue::IsStalled(Clock::time_point now) const {
@@ -89,10 +98,20 @@ RequestQueue::Clock::time_point RequestQueue::NextEvent() const {
   return next;
 }
 
-void RequestQueue::Settle(Request& request, Result result, std::vector<Settled>& settled) {
+void RequestQueue::Settle(Entry& entry, Result result, std::vector<Settled>& settled) {
+  Request& request = entry.request;
   if (!request.callback) return;
   settled.push_back({std::move(request.callback), std::move(result), request.started});
   request.callback = nullptr;  // A moved-from function may be anything.
+  memory_ -= MemoryFor(request.batch);
+  request.batch = {};
+  entry.replies = {};
+  memory_ += MemoryFor(request.batch);
+}
+
+void RequestQueue::Forget(std::deque<Entry>& entries) {
+  for (const Entry& entry : entries) memory_ -= MemoryFor(entry.request.batch);
+  entries.clear();
 }
 
 }  // namespace metrics::redis

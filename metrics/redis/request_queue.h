@@ -5,6 +5,7 @@
 #include <deque>
 #include <functional>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -37,8 +38,18 @@ class RequestQueue {
     Clock::time_point started;
   };
 
+  /// What all requests together may take, in bytes: enough for ten thousand questions about one queue, or thirty about
+  /// a thousand. The answers to late ones are owed still, so that without a bound they would pile up.
+  static constexpr std::size_t kMostMemory = std::size_t{4} << 20U;
+
   /// `subject` begins the texts of errors. `patience` is how long Redis may be silent while it owes an answer.
   RequestQueue(std::string subject, Clock::duration patience);
+
+  void set_subject(std::string subject) { subject_ = std::move(subject); }
+
+  /// Whether `batch` fits in, besides `others` bytes that the owner keeps; when there is nothing else, any does. What
+  /// follows does not ask.
+  bool HasRoomFor(const Batch& batch, std::size_t others) const;
 
   void Wait(Request request);
 
@@ -69,18 +80,25 @@ class RequestQueue {
 
  private:
   struct Entry {
-    Request request;  // Without a callback once it is settled.
+    Request request;  // Once it is settled, without a callback and a batch.
+    std::size_t owed = request.batch.raw_size();
     std::vector<Reply> replies{};
     bool is_repeated = false;
   };
 
-  const std::string& Dispatch(Entry entry, Clock::time_point now);
-  static void Settle(Request& request, Result result, std::vector<Settled>& settled);
+  static std::size_t MemoryFor(const Batch& batch) {
+    return sizeof(Entry) + batch.bytes().size() + batch.raw_size() * sizeof(Reply);
+  }
 
-  const std::string subject_;
+  const std::string& Dispatch(Entry entry, Clock::time_point now);
+  void Settle(Entry& entry, Result result, std::vector<Settled>& settled);
+  void Forget(std::deque<Entry>& entries);
+
+  std::string subject_;
   const Clock::duration patience_;
   std::deque<Entry> waiting_;
   std::deque<Entry> in_flight_;
+  std::size_t memory_ = 0;          // For all entries.
   Clock::time_point silent_since_;  // Means nothing while nothing is in flight.
 };
 

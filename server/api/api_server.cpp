@@ -7,6 +7,7 @@
 #include <span>
 #include <stdexcept>
 #include <utility>
+#include <variant>
 
 #include "metrics/duration.h"
 #include "server/api/api_error.h"
@@ -127,6 +128,32 @@ http::Response AggregatedDiscovery(const http::Request& request, const wire::Med
   return Cacheable(request, std::move(response), DocumentHash(wire::EncodeJson(list, wire::JsonStyle::kCompact)));
 }
 
+/// Throws ApiError if there are none.
+std::vector<metrics::MetricSample> SamplesOf(metrics::MetricResult result, const std::string& metric,
+                                             steady_clock::time_point deadline) {
+  if (const auto* missing = std::get_if<metrics::MetricNotFound>(&result)) {
+    throw ApiError(wire::MetricNotFound(metric, missing->text));
+  }
+  if (const auto* unavailable = std::get_if<metrics::MetricUnavailable>(&result)) {
+    throw ApiError(steady_clock::now() < deadline ? wire::ServiceUnavailable(unavailable->text)
+                                                  : wire::RequestTimeout());
+  }
+  auto samples = std::get<std::vector<metrics::MetricSample>>(std::move(result));
+  if (samples.empty()) {
+    throw std::logic_error("the provider gave no sample of " + metric);
+  }
+  return samples;
+}
+
+http::Response MetricResponse(const http::Request& request, const wire::MediaType& type, const std::string& metric,
+                              std::vector<metrics::MetricSample> samples) {
+  if (type.form.kind == "Table") {
+    const wire::Table table = ValueTable(metric, samples, type.form.version);
+    return {200, std::string(wire::kJsonMediaType), wire::EncodeJson(table, StyleFor(request, type)), {}};
+  }
+  return Encode(request, type, ValueList(metric, std::move(samples)));
+}
+
 /// A random UUID (RFC 9562, version 4).
 std::string NewUuid() {
   thread_local std::mt19937_64 random{std::random_device{}()};
@@ -153,44 +180,60 @@ void AddCommonHeaders(const http::Request& request, http::Response& response) {
 
 ApiServer::ApiServer(ApiServerParts parts) : parts_(std::move(parts)) {}
 
-http::Response ApiServer::Handle(const http::Request& request) const noexcept {
-  http::Response response;
-  try {
-    const auto denial = parts_.access.Check(request);
-    response = denial ? Denied(request, *denial) : Answer(request);
-  } catch (const ApiError& error) {
-    response = EncodeError(request, error.status());
-  } catch (const std::exception& error) {
-    parts_.report_failure(request, error.what());
-    response = EncodeError(request, wire::InternalError("the server's log says why"));
-  }
-  AddCommonHeaders(request, response);
-  return response;
+void ApiServer::Handle(const http::Request& request, Answered answered) const noexcept {
+  parts_.access.Check(request, [this, &request, answered = std::move(answered)](auth::Verdict verdict) {
+    const http::Respond respond = [&request, answered, verdict](http::Response response) {
+      AddCommonHeaders(request, response);
+      answered(std::move(response), verdict);
+    };
+    OrError(request, respond, [&] {
+      if (verdict.denial) {
+        respond(Denied(request, *verdict.denial));
+      } else {
+        Answer(request, respond);
+      }
+    });
+  });
 }
 
-http::Response ApiServer::Answer(const http::Request& request) const {
+template <typename Act>
+void ApiServer::OrError(const http::Request& request, const http::Respond& respond, Act answer) const noexcept {
+  wire::Status status;
+  try {
+    answer();
+    return;
+  } catch (const ApiError& error) {
+    status = error.status();
+  } catch (const std::exception& error) {
+    parts_.report_failure(request, error.what());
+    status = wire::InternalError("the server's log says why");
+  }
+  respond(EncodeError(request, status));
+}
+
+void ApiServer::Answer(const http::Request& request, const http::Respond& respond) const {
   const std::string& first = request.segments.front();
   if (first == "apis") {
-    return AnswerApis(request);
+    return AnswerApis(request, respond);
   }
   if (first == "healthz" || first == "livez" || first == "readyz") {
-    return AnswerHealth(request);
+    return respond(AnswerHealth(request));
   }
   if (first == "openapi") {
-    return AnswerOpenApi(request);
+    return respond(AnswerOpenApi(request));
   }
   if (request.segments.size() == 1 && first == "metrics") {
     RequireMethod(request, true);
-    return {200, "text/plain; version=0.0.4; charset=utf-8", parts_.render_metrics(), {}};
+    return respond({200, "text/plain; version=0.0.4; charset=utf-8", parts_.render_metrics(), {}});
   }
   if (request.segments.size() == 1 && first == "version") {
     RequireMethod(request, false);
-    return {200, std::string(wire::kJsonMediaType), VersionJson(parts_.version), {}};
+    return respond({200, std::string(wire::kJsonMediaType), VersionJson(parts_.version), {}});
   }
   throw ApiError(wire::RouteNotFound());
 }
 
-http::Response ApiServer::AnswerApis(const http::Request& request) const {
+void ApiServer::AnswerApis(const http::Request& request, const http::Respond& respond) const {
   std::span<const std::string> path = request.segments;
   if (path.back().empty()) {
     path = path.first(path.size() - 1);
@@ -202,47 +245,37 @@ http::Response ApiServer::AnswerApis(const http::Request& request) const {
   }
   RequireMethod(request, false);
   if (metric) {
-    return AnswerMetric(request, path[4], path[5]);
+    return AnswerMetric(request, path[4], path[5], respond);
   }
   if (path.size() == 1) {
     // A client that can read the aggregated document gets it, whatever else it accepts.
     if (const auto aggregated = TryNegotiate(request, kAggregatedOffer)) {
-      return AggregatedDiscovery(request, *aggregated, DescribeAll(parts_.provider.List()));
+      return respond(AggregatedDiscovery(request, *aggregated, DescribeAll(parts_.provider.List())));
     }
   }
   const wire::MediaType type = Negotiate(request, kDocumentOffer);
   switch (path.size()) {
     case 1:
-      return Encode(request, type, DescribeGroups());
+      return respond(Encode(request, type, DescribeGroups()));
     case 2:
-      return Encode(request, type, DescribeGroup());
+      return respond(Encode(request, type, DescribeGroup()));
     default:
-      return Encode(request, type, DescribeResources(parts_.provider.List()));
+      return respond(Encode(request, type, DescribeResources(parts_.provider.List())));
   }
 }
 
-http::Response ApiServer::AnswerMetric(const http::Request& request, const std::string& ns,
-                                       const std::string& metric) const {
+void ApiServer::AnswerMetric(const http::Request& request, const std::string& ns, const std::string& metric,
+                             const http::Respond& respond) const {
   const wire::MediaType type = Negotiate(request, kMetricOffer);
   metrics::MetricQuery query{.ns = ns, .metric = LowerCase(metric), .selector = {}, .deadline = Deadline(request)};
   query.selector = ParseListOptions(request);
-  std::vector<metrics::MetricSample> samples;
-  try {
-    samples = parts_.provider.Get(query);
-  } catch (const metrics::MetricNotFoundError& error) {
-    throw ApiError(wire::MetricNotFound(metric, error.what()));
-  } catch (const metrics::MetricUnavailableError& error) {
-    throw ApiError(steady_clock::now() < query.deadline ? wire::ServiceUnavailable(error.what())
-                                                        : wire::RequestTimeout());
-  }
-  if (samples.empty()) {
-    throw std::logic_error("the provider gave no sample of " + query.metric);
-  }
-  if (type.form.kind == "Table") {
-    const wire::Table table = ValueTable(metric, samples, type.form.version);
-    return {200, std::string(wire::kJsonMediaType), wire::EncodeJson(table, StyleFor(request, type)), {}};
-  }
-  return Encode(request, type, ValueList(metric, std::move(samples)));
+  // `metric` is a part of `request`, which lives until there is an answer.
+  parts_.provider.Get(
+      query, [this, &request, &metric, type, deadline = query.deadline, respond](metrics::MetricResult result) {
+        OrError(request, respond, [&] {
+          respond(MetricResponse(request, type, metric, SamplesOf(std::move(result), metric, deadline)));
+        });
+      });
 }
 
 std::chrono::steady_clock::time_point ApiServer::Deadline(const http::Request& request) const {

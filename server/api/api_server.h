@@ -27,6 +27,9 @@ struct ApiServerParts {
   std::chrono::nanoseconds request_timeout = std::chrono::seconds(60);  // As kube-apiserver's own.
 };
 
+/// The answer to a request, and what access control said about who asked. Must not throw.
+using Answered = std::function<void(http::Response response, const auth::Verdict& verdict)>;
+
 /// Safe to call from several threads at once; the functions in its parts are then called so, too.
 ///
 ///   /apis[/external.metrics.k8s.io[/v1beta1]]                            discovery
@@ -41,15 +44,21 @@ class ApiServer {
   /// What `parts` refers to must outlive the server.
   explicit ApiServer(ApiServerParts parts);
 
-  /// The body is that of a GET for HEAD, too; whoever sends it leaves it out.
-  http::Response Handle(const http::Request& request) const noexcept;
+  /// Never blocks. Calls `answered` exactly once: in this call, or in another thread when an answer takes asking
+  /// others. `request` must live until then. The body is that of a GET for HEAD, too; whoever sends it leaves it out.
+  void Handle(const http::Request& request, Answered answered) const noexcept;
 
  private:
-  http::Response Answer(const http::Request& request) const;
-  http::Response AnswerApis(const http::Request& request) const;
-  http::Response AnswerMetric(const http::Request& request, const std::string& ns, const std::string& metric) const;
+  void Answer(const http::Request& request, const http::Respond& respond) const;
+  void AnswerApis(const http::Request& request, const http::Respond& respond) const;
+  void AnswerMetric(const http::Request& request, const std::string& ns, const std::string& metric,
+                    const http::Respond& respond) const;
   http::Response AnswerOpenApi(const http::Request& request) const;
   http::Response AnswerHealth(const http::Request& request) const;
+
+  /// Calls `answer`, which calls `respond` as its last act or throws; then the error is the answer.
+  template <typename Act>
+  void OrError(const http::Request& request, const http::Respond& respond, Act answer) const noexcept;
 
   std::chrono::steady_clock::time_point Deadline(const http::Request& request) const;
 

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "server/api/request_info.h"
@@ -31,6 +32,10 @@ class AccessReviewer {
  public:
   /// `room` must outlive this.
   AccessReviewer(std::shared_ptr<kube::Api> api, WaitingRoom& room, SteadyClock clock);
+
+  /// What is known without asking. `info` is derived of `request`.
+  std::optional<AccessVerdict> Known(const Identity& identity, const api::RequestInfo& info,
+                                     const http::Request& request);
 
   /// `info` is derived of `request`. Takes ten seconds at most.
   AccessVerdict Review(const Identity& identity, const api::RequestInfo& info, const http::Request& request);

@@ -10,9 +10,25 @@
 namespace server::auth {
 namespace {
 
+/// Besides one for each request that may wait: they turn away those that find no seat.
+constexpr unsigned kThreadsWithoutSeat = 2;
+
 /// May do anything, also in kube-apiserver's eyes; asking would only make an availability probe depend on the answer.
 bool IsPrivileged(const UserInfo& user) {
   return std::ranges::find(user.groups, "system:masters") != user.groups.end();
+}
+
+std::optional<Denial> DenialOf(const AccessVerdict& verdict, const UserInfo& user, const api::RequestInfo& info,
+                               const http::Request& request) {
+  switch (verdict.kind) {
+    case AccessVerdict::Kind::kAllowed:
+      return std::nullopt;
+    case AccessVerdict::Kind::kDenied:
+      return Denial{403, ForbiddenMessage(user.name, info) + (verdict.reason.empty() ? "" : ": " + verdict.reason)};
+    case AccessVerdict::Kind::kFailed:
+      break;
+  }
+  return Denial{500, "Internal Server Error: " + metrics::GoQuote(request.path) + ": " + verdict.reason};
 }
 
 }  // namespace
@@ -24,54 +40,69 @@ DelegatedAccess::DelegatedAccess(std::shared_ptr<kube::Api> api, DelegatedAccess
       accesses_(api, room_, options_.clock),
       watch_(api, {"kube-system", "extension-apiserver-authentication"},
              {.on_data = [this](const kube::ConfigMapData& data) { OnConfig(data); },
-              .on_failure = [this](std::string_view cause) { OnConfigFailure(cause); }}) {}
+              .on_failure = [this](std::string_view cause) { OnConfigFailure(cause); }}),
+      workers_(options_.waiting.seats + kThreadsWithoutSeat) {}
 
-std::optional<Denial> DelegatedAccess::Check(const http::Request& request) const {
-  const api::RequestInfo info = api::ParseRequestInfo(request);
-  const auto config = config_.Current();
-  const auto identity = Identify(
-      request, config.get(), [this](std::string_view token) { return OwnerOf(token); },
-      std::chrono::system_clock::now());
-  const Decision decision = identity ? Decide(*identity, info, request) : Decision{Denial{401, "Unauthorized"}, ""};
-  if (options_.audit) {
-    options_.audit({request, info, identity ? &*identity : nullptr, decision.denial, decision.reason});
+void DelegatedAccess::Check(const http::Request& request, VerdictCallback decided) const {
+  if (auto verdict = Decide(request, Asking::kNever)) {
+    decided(*std::move(verdict));
+    return;
   }
-  return decision.denial;
+  workers_.Run([this, &request, decided = std::move(decided)] { decided(*Decide(request, Asking::kIfNeeded)); });
 }
 
-std::optional<UserInfo> DelegatedAccess::OwnerOf(std::string_view token) const {
+std::optional<Verdict> DelegatedAccess::Decide(const http::Request& request, Asking asking) const {
+  const auto config = config_.Current();
+  bool undecided = false;
+  const auto owner = [&](std::string_view token) -> std::optional<UserInfo> {
+    auto verdict = OwnerOf(token, asking);
+    undecided = !verdict;
+    return verdict && verdict->kind == TokenVerdict::Kind::kOwned ? std::optional(std::move(verdict->user))
+                                                                  : std::nullopt;
+  };
+  const auto identity = Identify(request, config.get(), owner, std::chrono::system_clock::now());
+  if (undecided) {
+    return std::nullopt;
+  }
+  if (!identity) {
+    return Verdict{.denial = Denial{401, "Unauthorized"}};
+  }
+  Verdict verdict{.user = identity->user.name, .proof = identity->proof};
+  if (AsksToImpersonate(request)) {
+    verdict.denial = Denial{403, "forbidden: impersonation is not supported"};
+  } else if (!IsPrivileged(identity->user) && !IsHealthEndpoint(request)) {
+    const api::RequestInfo info = api::ParseRequestInfo(request);
+    auto access = MayAccess(*identity, info, request, asking);
+    if (!access) {
+      return std::nullopt;
+    }
+    verdict.denial = DenialOf(*access, identity->user, info, request);
+    verdict.reason = std::move(access->reason);
+  }
+  return verdict;
+}
+
+std::optional<TokenVerdict> DelegatedAccess::OwnerOf(std::string_view token, Asking asking) const {
+  if (asking == Asking::kNever) {
+    return tokens_.Known(token);
+  }
   TokenVerdict verdict = tokens_.Review(token);
   if (verdict.kind == TokenVerdict::Kind::kFailed) {
     options_.events({AccessEvent::Kind::kReviewFailed, verdict.reason});
   }
-  return verdict.kind == TokenVerdict::Kind::kOwned ? std::optional(std::move(verdict.user)) : std::nullopt;
+  return verdict;
 }
 
-DelegatedAccess::Decision DelegatedAccess::Decide(const Identity& identity, const api::RequestInfo& info,
-                                                  const http::Request& request) const {
-  if (AsksToImpersonate(request)) {
-    return {Denial{403, "forbidden: impersonation is not supported"}, ""};
-  }
-  if (IsPrivileged(identity.user) || IsHealthEndpoint(request)) {
-    return {};
+std::optional<AccessVerdict> DelegatedAccess::MayAccess(const Identity& identity, const api::RequestInfo& info,
+                                                        const http::Request& request, Asking asking) const {
+  if (asking == Asking::kNever) {
+    return accesses_.Known(identity, info, request);
   }
   AccessVerdict verdict = accesses_.Review(identity, info, request);
-  switch (verdict.kind) {
-    case AccessVerdict::Kind::kAllowed:
-      return {std::nullopt, std::move(verdict.reason)};
-    case AccessVerdict::Kind::kDenied: {
-      std::string message = ForbiddenMessage(identity.user.name, info);
-      if (!verdict.reason.empty()) {
-        message += ": " + verdict.reason;
-      }
-      return {Denial{403, std::move(message)}, std::move(verdict.reason)};
-    }
-    case AccessVerdict::Kind::kFailed:
-      break;
+  if (verdict.kind == AccessVerdict::Kind::kFailed) {
+    options_.events({AccessEvent::Kind::kReviewFailed, verdict.reason});
   }
-  options_.events({AccessEvent::Kind::kReviewFailed, verdict.reason});
-  return {Denial{500, "Internal Server Error: " + metrics::GoQuote(request.path) + ": " + verdict.reason},
-          std::move(verdict.reason)};
+  return verdict;
 }
 
 void DelegatedAccess::OnConfig(const kube::ConfigMapData& data) {

@@ -16,22 +16,11 @@
 #include "server/auth/identity.h"
 #include "server/auth/token_reviewer.h"
 #include "server/auth/waiting_room.h"
+#include "server/auth/worker_pool.h"
 #include "server/kube/api.h"
 #include "server/kube/config_map_watch.h"
 
 namespace server::auth {
-
-/// Who asked what, and whether it was let in.
-struct AuditRecord {
-  const http::Request& request;
-  const api::RequestInfo& info;  // Derived of `request`.
-  const Identity* identity;      // Null if nobody could tell.
-  const std::optional<Denial>& denial;
-  std::string_view reason;  // Kube-apiserver's; often empty.
-};
-
-/// Called for every request, from the thread that serves it; must not throw.
-using AuditSink = std::function<void(const AuditRecord&)>;
 
 /// What an operator wants to know.
 struct AccessEvent {
@@ -49,31 +38,32 @@ struct AccessEvent {
 using AccessEventSink = std::function<void(const AccessEvent&)>;
 
 struct DelegatedAccessOptions {
-  AuditSink audit;
   AccessEventSink events;
   WaitingRoomSize waiting;
   SteadyClock clock = [] { return std::chrono::steady_clock::now(); };
 };
 
 /// Follows the authentication configuration in a thread of its own. Without one, and whenever kube-apiserver cannot be
-/// asked, nobody is let in; a request waits ten seconds at most for each of its two questions.
+/// asked, nobody is let in; a request waits ten seconds at most for each of its two questions, in a thread of a pool.
+/// What needs no asking, because it is known or open to everybody, is decided at once.
 class DelegatedAccess final : public AccessControl {
  public:
   DelegatedAccess(std::shared_ptr<kube::Api> api, DelegatedAccessOptions options);
 
-  std::optional<Denial> Check(const http::Request& request) const override;
+  void Check(const http::Request& request, VerdictCallback decided) const override;
 
   /// Why nobody can be let in yet, for /readyz.
   std::optional<std::string> NotReady() const { return config_.NotReady(); }
 
  private:
-  struct Decision {
-    std::optional<Denial> denial;
-    std::string reason;
-  };
+  enum class Asking : std::uint8_t { kNever, kIfNeeded };
 
-  std::optional<UserInfo> OwnerOf(std::string_view token) const;
-  Decision Decide(const Identity& identity, const api::RequestInfo& info, const http::Request& request) const;
+  /// Nothing if somebody must be asked and that is not allowed.
+  std::optional<Verdict> Decide(const http::Request& request, Asking asking) const;
+  std::optional<TokenVerdict> OwnerOf(std::string_view token, Asking asking) const;
+  std::optional<AccessVerdict> MayAccess(const Identity& identity, const api::RequestInfo& info,
+                                         const http::Request& request, Asking asking) const;
+
   void OnConfig(const kube::ConfigMapData& data);
   void OnConfigFailure(std::string_view cause);
 
@@ -84,7 +74,9 @@ class DelegatedAccess final : public AccessControl {
   mutable AccessReviewer accesses_;
   AuthenticationConfigHolder config_;
 
-  kube::ConfigMapWatch watch_;  // Last, so that it ends first.
+  // Last, so that they end first.
+  kube::ConfigMapWatch watch_;
+  mutable WorkerPool workers_;
 };
 
 }  // namespace server::auth

@@ -1,7 +1,6 @@
 // Who is asking. The order of proofs, and what each of them says, is that of k8s.io/apiserver.
 #pragma once
 
-#include <cstdint>
 #include <functional>
 #include <map>
 #include <optional>
@@ -9,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "server/auth/access_control.h"
 #include "server/auth/authentication_config.h"
 #include "server/http/http_message.h"
 
@@ -22,8 +22,6 @@ struct UserInfo {
 
   bool operator==(const UserInfo&) const = default;
 };
-
-enum class Proof : std::uint8_t { kNone, kFrontProxy, kClientCertificate, kToken };
 
 struct Identity {
   UserInfo user;

@@ -32,6 +32,13 @@ class ReviewCache {
   /// `room` must outlive the cache.
   ReviewCache(WaitingRoom& room, SteadyClock clock) : room_(room), clock_(std::move(clock)) {}
 
+  /// The answer kept, if there is one.
+  std::optional<Answer> Kept(const Key& key) {
+    const std::lock_guard lock(mutex_);
+    const Answer* kept = Find(key);
+    return kept == nullptr ? std::nullopt : std::optional(*kept);
+  }
+
   /// The answer kept, or else what `ask` returns, here or in a thread that asked the same before. `ask` must not throw.
   /// Nothing if it would have to wait and there is no seat.
   template <typename Ask>

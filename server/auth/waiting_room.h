@@ -1,5 +1,5 @@
-// How many requests may wait for kube-apiserver at a time. While it is slow, the other workers go on answering what
-// needs no asking: health probes, and whatever the caches know.
+// How many requests may wait for kube-apiserver at a time. While it is slow, each of them holds a thread, and whoever
+// finds no seat is told so at once.
 #pragma once
 
 #include <mutex>

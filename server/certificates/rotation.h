@@ -2,6 +2,7 @@
 // what kube-apiserver does not trust yet, or no longer. Values in, values out.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <string>
 #include <vector>

@@ -61,7 +61,12 @@ struct Response {
   Headers headers;
 };
 
-/// Called from several threads at once; must not throw.
-using Handler = std::function<Response(const Request&)>;
+/// Sends the answer to a request. To be called exactly once, from any thread, also while the handler runs; it neither
+/// blocks nor throws.
+using Respond = std::function<void(Response)>;
+
+/// Answers now or later. It must neither block, since whoever calls it has all other clients to serve, nor throw.
+/// `request` lives as long as `respond` or a copy of it.
+using Handler = std::function<void(const Request& request, Respond respond)>;
 
 }  // namespace server::http

@@ -4,13 +4,11 @@
 #include <array>
 #include <atomic>
 #include <cerrno>
-#include <condition_variable>
 #include <deque>
 #include <mutex>
 #include <new>
 #include <optional>
 #include <system_error>
-#include <thread>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -93,7 +91,7 @@ struct Connection {
   enum class State : std::uint8_t {
     kHandshake,
     kHead,        // Waiting for a head, or in the middle of one.
-    kProcessing,  // A worker has it.
+    kProcessing,  // Its request waits for an answer.
     kResponse,
     kLingering,  // Answered for the last time; what still arrives is thrown away, lest a reset overtake the answer.
   };
@@ -117,19 +115,99 @@ struct Connection {
   Clock::time_point deadline;
 };
 
-struct Job {
-  std::uint64_t connection;
-  std::string head;
-  std::string address;
-  std::optional<ClientCertificate> client;
-  std::shared_ptr<const PresentedCertificates> presented;
-};
-
 struct Answer {
   std::uint64_t connection;
   std::string bytes;
   bool close;
-  int rejected_status;  // 0 for a request that was one.
+};
+
+/// Answers on their way to the reactor, from whatever thread they come; and whatever else may wake it.
+class Mailbox {
+ public:
+  Mailbox() : wake_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
+    if (wake_.get() < 0) {
+      throw std::system_error(errno, std::generic_category(), "cannot start the listener");
+    }
+  }
+
+  void Put(Answer answer) {
+    const std::lock_guard lock(mutex_);
+    answers_.push_back(std::move(answer));
+    if (std::exchange(asleep_, false)) {
+      Wake();
+    }
+  }
+
+  /// Any thread.
+  void Wake() const {
+    const std::uint64_t one = 1;
+    [[maybe_unused]] const auto written = write(wake_.get(), &one, sizeof(one));
+  }
+
+  // For the reactor only.
+
+  /// From now on `count` answers can be put without more memory.
+  void Reserve(std::size_t count) {
+    const std::lock_guard lock(mutex_);
+    answers_.reserve(count);
+  }
+
+  /// Readable, edge-triggered, when there is something to look at.
+  int fd() const { return wake_.get(); }
+
+  void Drain() const {
+    std::uint64_t count = 0;
+    [[maybe_unused]] const auto got = read(wake_.get(), &count, sizeof(count));
+  }
+
+  /// Whether the reactor may go to sleep, since there are no answers; the next one wakes it.
+  bool FallAsleep() {
+    const std::lock_guard lock(mutex_);
+    asleep_ = answers_.empty();
+    return asleep_;
+  }
+
+  void StayAwake() {
+    const std::lock_guard lock(mutex_);
+    asleep_ = false;
+  }
+
+  /// Moves all answers to `answers`, which is empty.
+  void TakeAll(std::vector<Answer>& answers) {
+    const std::lock_guard lock(mutex_);
+    answers_.swap(answers);
+  }
+
+ private:
+  const UniqueFd wake_;
+  std::mutex mutex_;
+  std::vector<Answer> answers_;  // Guarded by mutex_.
+  bool asleep_ = false;          // Guarded by mutex_.
+};
+
+/// What turns responses into answers. Lives as long as anybody may respond, which may be longer than the reactor.
+struct Responder {
+  HttpEngine engine;
+  Mailbox mailbox;
+  std::atomic<bool> closing = false;
+};
+
+/// One request, until it is answered.
+struct Exchange {
+  std::uint64_t connection;
+  RequestHead head;
+  std::shared_ptr<Responder> responder;
+
+  void Respond(Response response) const {
+    bool close = responder->closing;  // Asked for only now: the answer may have been long in coming.
+    std::string bytes;
+    try {
+      bytes = responder->engine.Render(head, std::move(response), close);
+    } catch (const std::bad_alloc&) {
+      close = true;  // Without an answer.
+    }
+    responder->mailbox.Put({connection, std::move(bytes), close});
+  }
 };
 
 }  // namespace
@@ -145,27 +223,15 @@ class HttpsServer::Reactor {
         max_connections_(std::min(options_.max_connections, DescriptorsForConnections())),
         listener_(Listen(options_.bind_address, options_.port)),
         epoll_(epoll_create1(EPOLL_CLOEXEC)),
-        wake_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)),
         tls_(std::move(tls)) {
-    if (epoll_.get() < 0 || wake_.get() < 0) {
+    if (epoll_.get() < 0) {
       throw std::system_error(errno, std::generic_category(), "cannot start the listener");
     }
     Watch(listener_.get(), kListenerId, EPOLLIN);
-    Watch(wake_.get(), kWakeId, EPOLLIN | EPOLLET);
+    Watch(responder_->mailbox.fd(), kMailboxId, EPOLLIN | EPOLLET);
     // There is memory for the answer of every connection, even when there is none for more.
-    answers_.reserve(max_connections_);
+    responder_->mailbox.Reserve(max_connections_);
     delivered_.reserve(max_connections_);
-    for (unsigned i = 0; i < options_.workers; ++i) {
-      workers_.emplace_back([this] { Work(); });
-    }
-  }
-
-  ~Reactor() {
-    {
-      const std::lock_guard lock(jobs_mutex_);
-      stopping_ = true;
-    }
-    jobs_available_.notify_all();
   }
 
   Reactor(const Reactor&) = delete;
@@ -178,14 +244,22 @@ class HttpsServer::Reactor {
     return ntohs(address.any.sa_family == AF_INET6 ? address.v6.sin6_port : address.v4.sin_port);
   }
 
+  void AlsoWaitFor(int fd, std::function<void()> act) {
+    companion_ = std::move(act);
+    Watch(fd, kCompanionId, EPOLLIN);
+  }
+
   void Serve() {
     std::array<epoll_event, 256> events{};
     Clock::time_point next_sweep = Clock::now() + kSweepInterval;
     while (!Drained()) {
-      const int count = epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), WaitMilliseconds());
+      const int wait = responder_->mailbox.FallAsleep() ? WaitMilliseconds() : 0;
+      const int count = epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), wait);
+      responder_->mailbox.StayAwake();
       for (int i = 0; i < count; ++i) {
         OnEvent(events.at(static_cast<std::size_t>(i)));
       }
+      companion_();
       DeliverAnswers();
       ShakeHands();
       if (const auto now = Clock::now(); now >= next_sweep) {
@@ -202,17 +276,19 @@ class HttpsServer::Reactor {
     tls_ = std::move(tls);
   }
 
-  void AnnounceShutdown() { closing_ = true; }
+  void AnnounceShutdown() { responder_->closing = true; }
 
   void Drain() {
     AnnounceShutdown();
     drain_requested_ = true;
-    Wake();
+    responder_->mailbox.Wake();
   }
 
  private:
   static constexpr std::uint64_t kListenerId = 0;
-  static constexpr std::uint64_t kWakeId = 1;
+  static constexpr std::uint64_t kMailboxId = 1;
+  static constexpr std::uint64_t kCompanionId = 2;
+  static constexpr std::uint64_t kFirstConnectionId = 3;
   static constexpr std::chrono::milliseconds kSweepInterval{500};
   static constexpr std::chrono::milliseconds kLingerTimeout{2'000};
   static constexpr std::size_t kLingerBytes = 256 * 1024;
@@ -228,11 +304,6 @@ class HttpsServer::Reactor {
     epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event);
   }
 
-  void Wake() const {
-    const std::uint64_t one = 1;
-    [[maybe_unused]] const auto written = write(wake_.get(), &one, sizeof(one));
-  }
-
   int WaitMilliseconds() const {
     if (!handshakes_.empty()) {
       return 0;
@@ -242,23 +313,29 @@ class HttpsServer::Reactor {
   }
 
   void OnEvent(const epoll_event& event) {
-    if (event.data.u64 == kListenerId) {
-      try {
-        Accept();
-      } catch (const std::bad_alloc&) {
-        ShedOne();
-        PauseAccepting();
-      }
-      return;
+    switch (event.data.u64) {
+      case kListenerId:
+        try {
+          Accept();
+        } catch (const std::bad_alloc&) {
+          ShedOne();
+          PauseAccepting();
+        }
+        return;
+      case kMailboxId:
+        responder_->mailbox.Drain();
+        if (drain_requested_ && !draining_) {
+          StartDrain();
+        }
+        return;
+      case kCompanionId:
+        return;  // Its turn comes in each round.
+      default:
+        OnConnectionEvent(event);
     }
-    if (event.data.u64 == kWakeId) {
-      std::uint64_t count = 0;
-      [[maybe_unused]] const auto got = read(wake_.get(), &count, sizeof(count));
-      if (drain_requested_ && !draining_) {
-        StartDrain();
-      }
-      return;
-    }
+  }
+
+  void OnConnectionEvent(const epoll_event& event) {
     const auto found = connections_.find(event.data.u64);
     if (found == connections_.end()) {
       return;  // Closed by an earlier event of this round.
@@ -266,10 +343,13 @@ class HttpsServer::Reactor {
     Connection& connection = found->second;
     connection.readable = connection.readable || (event.events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0;
     if (connection.state == Connection::State::kHandshake) {
-      try {
-        QueueHandshake(found->first, connection);
-      } catch (const std::bad_alloc&) {
-        Close(found);
+      // Whoever has not said anything yet has nothing to be answered.
+      if (connection.readable || SSL_want(connection.session.get()) == SSL_WRITING) {
+        try {
+          QueueHandshake(found->first, connection);
+        } catch (const std::bad_alloc&) {
+          Close(found);
+        }
       }
     } else {
       Advance(found);
@@ -372,20 +452,22 @@ class HttpsServer::Reactor {
 
   // TLS -------------------------------------------------------------------------------------------------------------
 
+  /// Whoever is half-way has paid for it, and has little left to do: it is next. The others have their turn in the order
+  /// they came, so that a crowd delays nobody by more than its own handshakes.
   void QueueHandshake(std::uint64_t id, Connection& connection) {
-    if (!connection.handshake_queued) {
-      connection.handshake_queued = true;
-      handshakes_.push_back(id);
+    if (connection.handshake_queued) {
+      return;
     }
+    connection.handshake_queued = true;
+    const bool is_half_way = BIO_number_written(SSL_get_wbio(connection.session.get())) > 0;
+    handshakes_.insert(is_half_way ? handshakes_.begin() : handshakes_.end(), id);
   }
 
-  /// The last to come is the first to be served: when there are more than can be, it is the one that has not given up
-  /// yet, and whoever is half-way gets to the end.
   void ShakeHands() {
     const auto end = Clock::now() + kHandshakeBudget;
     while (!handshakes_.empty() && Clock::now() < end) {
-      const auto found = connections_.find(handshakes_.back());
-      handshakes_.pop_back();
+      const auto found = connections_.find(handshakes_.front());
+      handshakes_.pop_front();
       if (found != connections_.end()) {
         found->second.handshake_queued = false;
         try {
@@ -411,6 +493,7 @@ class HttpsServer::Reactor {
     }
     const int reason = SSL_get_error(connection.session.get(), result);
     if (reason == SSL_ERROR_WANT_READ || reason == SSL_ERROR_WANT_WRITE) {
+      connection.readable = false;
       connection.since = Clock::now();  // Its turn, from now on.
       return;
     }
@@ -497,22 +580,38 @@ class HttpsServer::Reactor {
       length = FindHeadEnd(connection.input, connection.scanned, options_.head_limits, error);
     }
     if (error) {
-      observer_.OnRejectedHead(error->status);
-      Respond(connection, RenderRejection(rejection_(error->status, error->message)), true);
-      return true;
-    }
-    if (length == 0) {
+      Reject(connection, *error);
+    } else if (length == 0) {
       progress = false;
-      return true;
+    } else {
+      Handle(id, connection, length);
     }
-    std::string next = connection.input.substr(length);
-    connection.input.resize(length);
-    Job job{id, std::move(connection.input), connection.address, connection.client, connection.presented};
-    connection.input = std::move(next);
+    return true;
+  }
+
+  /// `length` bytes of the input are a complete head.
+  void Handle(std::uint64_t id, Connection& connection, std::size_t length) {
+    std::optional<HeadError> error;
+    const std::string_view head = std::string_view(connection.input).substr(0, length);
+    const auto exchange =
+        std::make_shared<Exchange>(Exchange{id, ParseHead(head, options_.head_limits, error), responder_});
+    if (error) {
+      Reject(connection, *error);
+      return;
+    }
+    connection.input = connection.input.substr(length);  // A new string, since the old one may have grown large.
     connection.state = Connection::State::kProcessing;
     connection.deadline = Clock::time_point::max();
-    Enqueue(std::move(job));
-    return true;
+    Request& request = exchange->head.request;
+    request.remote_address = connection.address;
+    request.client_certificate = connection.client;
+    request.presented_certificates = connection.presented;
+    handler_(request, [exchange](Response response) { exchange->Respond(std::move(response)); });
+  }
+
+  void Reject(Connection& connection, const HeadError& error) const {
+    observer_.OnRejectedHead(error.status);
+    Respond(connection, RenderRejection(rejection_(error.status, error.message)), true);
   }
 
   void Respond(Connection& connection, std::string bytes, bool close) const {
@@ -570,71 +669,9 @@ class HttpsServer::Reactor {
     return false;
   }
 
-  // Workers ---------------------------------------------------------------------------------------------------------
-
-  void Enqueue(Job job) {
-    {
-      const std::lock_guard lock(jobs_mutex_);
-      jobs_.push_back(std::move(job));
-    }
-    jobs_available_.notify_one();
-  }
-
-  void Work() {
-    for (;;) {
-      std::unique_lock lock(jobs_mutex_);
-      jobs_available_.wait(lock, [this] { return stopping_ || !jobs_.empty(); });
-      if (stopping_) {
-        return;
-      }
-      Job job = std::move(jobs_.front());
-      jobs_.pop_front();
-      lock.unlock();
-      Answer answer{job.connection, {}, true, 0};  // Nothing: the connection is closed.
-      try {
-        answer = Process(std::move(job));
-      } catch (const std::bad_alloc&) {
-      }
-      Deliver(std::move(answer));
-    }
-  }
-
-  Answer Process(Job job) {
-    std::optional<HeadError> error;
-    RequestHead head = ParseHead(job.head, options_.head_limits, error);
-    if (error) {
-      return {job.connection, RenderRejection(rejection_(error->status, error->message)), true, error->status};
-    }
-    head.request.remote_address = std::move(job.address);
-    head.request.client_certificate = std::move(job.client);
-    head.request.presented_certificates = std::move(job.presented);
-    Response response = handler_(head.request);
-    bool close = closing_;  // Asked for only now: the answer may have been long in coming.
-    std::string bytes = engine_.Render(head, std::move(response), close);
-    return {job.connection, std::move(bytes), close, 0};
-  }
-
-  void Deliver(Answer answer) {
-    bool first = false;
-    {
-      const std::lock_guard lock(answers_mutex_);
-      first = answers_.empty();
-      answers_.push_back(std::move(answer));
-    }
-    if (first) {
-      Wake();
-    }
-  }
-
   void DeliverAnswers() {
-    {
-      const std::lock_guard lock(answers_mutex_);
-      answers_.swap(delivered_);
-    }
+    responder_->mailbox.TakeAll(delivered_);
     for (Answer& answer : delivered_) {
-      if (answer.rejected_status != 0) {
-        observer_.OnRejectedHead(answer.rejected_status);
-      }
       const auto found = connections_.find(answer.connection);
       if (found != connections_.end()) {
         Respond(found->second, std::move(answer.bytes), answer.close);
@@ -682,36 +719,24 @@ class HttpsServer::Reactor {
   ListenerObserver& observer_;
   const Handler handler_;
   const std::size_t max_connections_;
-  HttpEngine engine_;
+  const std::shared_ptr<Responder> responder_ = std::make_shared<Responder>();
 
   // The reactor thread's own.
   UniqueFd listener_;
   const UniqueFd epoll_;
-  const UniqueFd wake_;
+  std::function<void()> companion_ = [] {};
   ConnectionMap connections_;
-  std::uint64_t next_id_ = kWakeId + 1;
-  std::vector<std::uint64_t> handshakes_;  // Connections whose handshake can go on.
+  std::uint64_t next_id_ = kFirstConnectionId;
+  std::deque<std::uint64_t> handshakes_;  // Connections whose handshake can go on.
   std::vector<Answer> delivered_;
   bool accepting_paused_ = false;
   bool draining_ = false;
   Clock::time_point drain_deadline_;
 
-  // Set from any thread.
-  std::atomic<bool> closing_ = false;
-  std::atomic<bool> drain_requested_ = false;
+  std::atomic<bool> drain_requested_ = false;  // Set from any thread.
 
   std::mutex tls_mutex_;
   std::shared_ptr<const TlsContext> tls_;  // Guarded by tls_mutex_.
-
-  std::mutex jobs_mutex_;
-  std::condition_variable jobs_available_;
-  bool stopping_ = false;  // Guarded by jobs_mutex_.
-  std::deque<Job> jobs_;   // Guarded by jobs_mutex_; no longer than there are connections.
-
-  std::mutex answers_mutex_;
-  std::vector<Answer> answers_;  // Guarded by answers_mutex_.
-
-  std::vector<std::jthread> workers_;  // Last, so that they end first.
 };
 
 HttpsServer::HttpsServer(ListenerOptions options, std::shared_ptr<const TlsContext> tls, Handler handler,
@@ -722,6 +747,8 @@ HttpsServer::HttpsServer(ListenerOptions options, std::shared_ptr<const TlsConte
 HttpsServer::~HttpsServer() = default;
 
 std::uint16_t HttpsServer::port() const { return reactor_->port(); }
+
+void HttpsServer::AlsoWaitFor(int fd, std::function<void()> act) { reactor_->AlsoWaitFor(fd, std::move(act)); }
 
 void HttpsServer::Serve() { reactor_->Serve(); }
 

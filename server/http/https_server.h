@@ -1,9 +1,9 @@
 // The listener: one reactor thread owns every connection, so that no client can hold a thread by being slow.
 //
-//   accept -> TLS handshake -> request head -> [worker: HttpEngine] -> response -> next head
+//   accept -> TLS handshake -> request head -> Handler … HttpEngine -> response -> next head
 //
-// Each step before and after the worker is non-blocking and has a deadline; heads are bounded; when there is no room
-// for a new connection, the one that deserves its place least is shed. Only a complete head costs a worker.
+// Each step is non-blocking and has a deadline; heads are bounded; when there is no room for a new connection, the one
+// that deserves its place least is shed. A connection has one request in progress at most.
 #pragma once
 
 #include <chrono>
@@ -31,7 +31,6 @@ struct ListenerOptions {
   std::chrono::milliseconds drain_timeout{30'000};  // For requests in flight once Drain() is called.
   std::size_t max_connections = 512;  // At up to 80 KiB each. Fewer if there are fewer descriptors (ulimit -n).
   HeadLimits head_limits;
-  unsigned workers = 16;  // More than an HPA controller (5) and the availability probes (5) can occupy at once.
 };
 
 /// Told about connections, from the reactor thread; must be quick and must not throw.
@@ -56,6 +55,7 @@ class HttpsServer {
   using RejectionHandler = std::function<Response(int status, std::string_view message)>;
 
   /// Binds and listens. Throws std::system_error naming the address. `observer` must outlive the server.
+  /// Answers that come when the server is gone are dropped.
   HttpsServer(ListenerOptions options, std::shared_ptr<const TlsContext> tls, Handler handler,
               RejectionHandler rejection, ListenerObserver& observer);
   HttpsServer(const HttpsServer&) = delete;
@@ -64,6 +64,11 @@ class HttpsServer {
 
   /// The port listened on.
   std::uint16_t port() const;
+
+  /// Serve() also waits for `fd`, which must stay open, and calls `act` before it waits again, whatever it waited for;
+  /// that must be quick and must not throw. So one thread can wait for clients and for what the handler needs. Call
+  /// once, before Serve().
+  void AlsoWaitFor(int fd, std::function<void()> act);
 
   /// Serves on the calling thread until Drain() has done its work. Call once.
   void Serve();

@@ -1,8 +1,13 @@
 #include "server/zero/queue_readings.h"
 
-#include <exception>
+#include <condition_variable>
+#include <cstddef>
+#include <future>
 #include <limits>
+#include <memory>
+#include <mutex>
 #include <utility>
+#include <variant>
 
 namespace server::zero {
 
@@ -19,29 +24,67 @@ QueueReading Sum(const std::vector<metrics::MetricSample>& samples, std::chrono:
                          : QueueReading{.value = sum, .doubt = {}};
 }
 
+namespace {
+
+/// Readings on their way. Shared with the callbacks, since one may come after the deadline.
+struct Arrivals {
+  std::mutex mutex;
+  std::condition_variable all_arrived;
+  std::vector<QueueReading> readings;  // Guarded by mutex.
+  std::size_t missing;                 // Guarded by mutex.
+};
+
+QueueReading ReadingOf(const metrics::MetricResult& result, std::chrono::system_clock::time_point begin) {
+  if (const auto* samples = std::get_if<std::vector<metrics::MetricSample>>(&result)) {
+    return Sum(*samples, begin);
+  }
+  if (const auto* unknown = std::get_if<metrics::MetricNotFound>(&result)) {
+    return {.value = {}, .doubt = unknown->text};
+  }
+  return {.value = {}, .doubt = std::get<metrics::MetricUnavailable>(result).text};
+}
+
+}  // namespace
+
 ReadQueues ReadFrom(metrics::MetricProvider& provider) {
   return [&provider](const std::vector<QueueQuery>& queries, std::chrono::steady_clock::time_point deadline) {
-    std::vector<QueueReading> readings;
-    readings.reserve(queries.size());
-    for (const QueueQuery& query : queries) {
+    const auto arrivals = std::make_shared<Arrivals>();
+    arrivals->readings.resize(queries.size(), {.value = {}, .doubt = "the value did not come in time"});
+    arrivals->missing = queries.size();
+    for (std::size_t i = 0; i < queries.size(); ++i) {
       const auto begin = std::chrono::system_clock::now();
-      try {
-        readings.push_back(Sum(provider.Get({query.ns, query.metric, query.selector, deadline}), begin));
-      } catch (const std::exception& error) {
-        readings.push_back({.value = {}, .doubt = error.what()});
-      }
+      provider.Get({queries[i].ns, queries[i].metric, queries[i].selector, deadline},
+                   [arrivals, i, begin](const metrics::MetricResult& result) {
+                     const std::lock_guard lock(arrivals->mutex);
+                     arrivals->readings[i] = ReadingOf(result, begin);
+                     if (--arrivals->missing == 0) {
+                       arrivals->all_arrived.notify_one();
+                     }
+                   });
     }
-    return readings;
+    std::unique_lock lock(arrivals->mutex);
+    arrivals->all_arrived.wait_until(lock, deadline, [&] { return arrivals->missing == 0; });
+    return arrivals->readings;
   };
 }
 
-ReadHolders ReadHoldersBy(std::function<std::vector<std::string>(const metrics::MetricQuery& query)> holders) {
-  return [holders = std::move(holders)](const QueueQuery& query, std::chrono::steady_clock::time_point deadline) {
-    try {
-      return HoldersReading{.workers = holders({query.ns, query.metric, query.selector, deadline}), .doubt = {}};
-    } catch (const std::exception& error) {
-      return HoldersReading{.workers = {}, .doubt = error.what()};
+ReadHolders ReadHoldersFrom(metrics::MetricProvider& provider) {
+  return [&provider](const QueueQuery& query, std::chrono::steady_clock::time_point deadline) -> HoldersReading {
+    const auto promise = std::make_shared<std::promise<metrics::HoldersResult>>();
+    auto future = promise->get_future();
+    provider.GetHolders({query.ns, query.metric, query.selector, deadline},
+                        [promise](metrics::HoldersResult result) { promise->set_value(std::move(result)); });
+    if (future.wait_until(deadline) != std::future_status::ready) {
+      return {.workers = {}, .doubt = "the answer did not come in time"};
     }
+    auto result = future.get();
+    if (auto* workers = std::get_if<std::vector<std::string>>(&result)) {
+      return {.workers = std::move(*workers), .doubt = {}};
+    }
+    if (auto* unknown = std::get_if<metrics::MetricNotFound>(&result)) {
+      return {.workers = {}, .doubt = std::move(unknown->text)};
+    }
+    return {.workers = {}, .doubt = std::get<metrics::MetricUnavailable>(std::move(result)).text};
   };
 }
 

@@ -45,8 +45,8 @@ using ReadHolders =
 /// Reads from `provider`, which must outlive the function. A value that is held from before the call is a doubt.
 ReadQueues ReadFrom(metrics::MetricProvider& provider);
 
-/// Reads by `holders`, which may block until the deadline of the query, and throw.
-ReadHolders ReadHoldersBy(std::function<std::vector<std::string>(const metrics::MetricQuery& query)> holders);
+/// As ReadFrom().
+ReadHolders ReadHoldersFrom(metrics::MetricProvider& provider);
 
 /// The sum of samples that were all read after `begin`; else a doubt.
 QueueReading Sum(const std::vector<metrics::MetricSample>& samples, std::chrono::system_clock::time_point begin);

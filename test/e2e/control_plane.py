@@ -44,7 +44,7 @@ class ControlPlane:
         self.pki = directory / "pki"
         self._logs = directory / "logs"
         self._apiserver_log = self._logs / "kube-apiserver.log"
-        self._port = free_port()
+        self.port = free_port()
         self._programs: list[Program] = []
         self.pki.mkdir(parents=True)
         self._logs.mkdir()
@@ -102,7 +102,7 @@ class ControlPlane:
         self.apiserver = self._start_part(
             "kube-apiserver",
             "--bind-address=127.0.0.1",
-            f"--secure-port={self._port}",
+            f"--secure-port={self.port}",
             f"--etcd-servers={self._etcd}",
             f"--tls-cert-file={self.pki / 'apiserver.crt'}",
             f"--tls-private-key-file={self.pki / 'apiserver.key'}",
@@ -154,7 +154,7 @@ class ControlPlane:
             "apiVersion": "v1",
             "kind": "Config",
             "clusters": [
-                {"name": "e2e", "cluster": {"server": f"https://127.0.0.1:{self._port}", "certificate-authority-data": embedded("ca.crt")}}
+                {"name": "e2e", "cluster": {"server": f"https://127.0.0.1:{self.port}", "certificate-authority-data": embedded("ca.crt")}}
             ],
             "users": [
                 {"name": user, "user": {"client-certificate-data": embedded(f"{user}.crt"), "client-key-data": embedded(f"{user}.key")}}

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from control_plane import ControlPlane
-from installation import ROOT
+from installation import ROOT, write_kubeconfig
 from programs import Program, free_port, wait_until
 
 METRIC = "/apis/external.metrics.k8s.io/v1beta1/namespaces/shop/redis_queue_length?labelSelector=queue%3Djobs"
@@ -76,7 +76,7 @@ class Access:
             ("self-signed", "/CN=front-proxy-client", None),
         ):
             self.issue(name, subject, ca and plane.pki / ca)
-        self._kubeconfig = self._write_kubeconfig()
+        self._kubeconfig = write_kubeconfig(plane, folder)
         self.port = free_port()
         self.program = self.start(self.port, "server.log")
 
@@ -88,22 +88,6 @@ class Access:
             self.folder / log,
             env={"PATH": os.environ["PATH"]},
         )
-
-    def _write_kubeconfig(self):
-        token = self.folder / "token"
-        token.write_text(self.token("queue-metrics-server", "queue-metrics"))
-        admin = json.loads(self.plane.kubectl("config", "view", "--raw", "-o", "json"))
-        config = {
-            "apiVersion": "v1",
-            "kind": "Config",
-            "clusters": admin["clusters"],
-            "users": [{"name": "server", "user": {"tokenFile": "token"}}],
-            "contexts": [{"name": "server", "context": {"cluster": admin["clusters"][0]["name"], "user": "server"}}],
-            "current-context": "server",
-        }
-        path = self.folder / "kubeconfig"
-        path.write_text(json.dumps(config))
-        return path
 
     def token(self, account: str, namespace: str) -> str:
         return self.plane.kubectl("create", "token", account, "-n", namespace).strip()

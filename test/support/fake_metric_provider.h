@@ -1,8 +1,8 @@
 // A MetricProvider in memory: it answers what the test says, and can be made to fail.
 #pragma once
 
-#include <exception>
 #include <map>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -17,26 +17,36 @@ class FakeMetricProvider final : public metrics::MetricProvider {
   std::vector<std::string> names;
   /// The answer for each metric. It is given as it is: selectors and namespaces are for the test to look at in `asked`.
   std::map<std::string, std::vector<metrics::MetricSample>> samples;
-  /// Thrown by Get() while it is set.
-  std::exception_ptr failure;
+  /// Answered instead while it is set.
+  std::optional<metrics::MetricResult> failure;
   /// Whether Get() first lets the deadline pass.
   bool slow = false;
+  /// Who has taken jobs.
+  metrics::HoldersResult holders;
   /// The last query.
   metrics::MetricQuery asked;
 
-  std::vector<metrics::MetricSample> Get(const metrics::MetricQuery& query) override {
+  void Get(const metrics::MetricQuery& query, metrics::MetricCallback callback) override {
     asked = query;
     if (slow) {
       std::this_thread::sleep_until(query.deadline);
     }
     if (failure) {
-      std::rethrow_exception(failure);
+      return callback(*failure);
     }
     const auto found = samples.find(query.metric);
     if (found == samples.end()) {
-      throw metrics::MetricNotFoundError("no metric " + query.metric);
+      return callback(metrics::MetricNotFound{"no metric " + query.metric});
     }
-    return found->second;
+    callback(found->second);
+  }
+
+  void GetHolders(const metrics::MetricQuery& query, metrics::HoldersCallback callback) override {
+    asked = query;
+    if (slow) {
+      return;
+    }
+    callback(holders);
   }
 
   std::vector<std::string> List() const override { return names; }

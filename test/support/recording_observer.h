@@ -13,6 +13,7 @@ class RecordingObserver final : public metrics::redis::RedisObserver {
  public:
   struct Error {
     std::string source;
+    std::string queues;
     metrics::UnavailableKind kind;
     std::string cause;
   };
@@ -26,9 +27,10 @@ class RecordingObserver final : public metrics::redis::RedisObserver {
     const std::lock_guard lock(mutex_);
     round_trips_.push_back(duration);
   }
-  void OnError(std::string_view source, metrics::UnavailableKind kind, std::string_view cause) override {
+  void OnError(std::string_view source, std::string_view queues, metrics::UnavailableKind kind,
+               std::string_view cause) override {
     const std::lock_guard lock(mutex_);
-    errors_.push_back({std::string(source), kind, std::string(cause)});
+    errors_.push_back({std::string(source), std::string(queues), kind, std::string(cause)});
   }
   void OnConnectionChange(std::string_view source, bool up, std::string_view cause) override {
     const std::lock_guard lock(mutex_);

@@ -4,7 +4,6 @@
 #include <stdexcept>
 #include <string>
 
-#include "metrics/queue_reader.h"
 #include "metrics/redis/redis_connection.h"
 #include "test/integration/redis/redis_test.h"
 #include "test/support/catch.h"
@@ -58,9 +57,8 @@ TEST_CASE("the least ACL is enough to read every type of queue, and no more than
   server.Command({"XADD", "jobs:stream", "*", "a", "1"});
 
   Client client(As(server, {"reader", "hunter2"}));
-  metrics::QueueReader reader(client.connection, client.observer);
   const auto read = [&](const std::string& name) {
-    return reader.Read({QueueOf(name)}, std::chrono::steady_clock::now() + kLong).at(0).counts.waiting;
+    return ReadQueues(client.connection, client.observer, {QueueOf(name)}).at(0).counts.waiting;
   };
   CHECK(read("jobs:list") == 2);
   CHECK(read("jobs:stream") == 1);

@@ -64,6 +64,7 @@ TEST_CASE("a name that does not exist is told", "[redis]") {
 TEST_CASE("a lookup that hangs delays only its own connection, and is used when it ends", "[redis]") {
   RedisServer server;
   metrics::redis::EventLoop loop;
+  const LoopThread thread(loop);
   RecordingObserver observer;
   lookups_hang = true;
   metrics::redis::RedisConnection slow(loop, Options("slow.test", server.port(), kShort), observer);
@@ -72,7 +73,7 @@ TEST_CASE("a lookup that hangs delays only its own connection, and is used when 
   const auto ask = [](metrics::redis::RedisConnection& connection) {
     metrics::redis::Batch batch;
     batch.Add({"LLEN", "q"});
-    return connection.Call(std::move(batch), std::chrono::steady_clock::now() + kLong).at(0).integer;
+    return Call(connection, std::move(batch), std::chrono::steady_clock::now() + kLong).at(0).integer;
   };
   const auto error = ErrorOf([&] { ask(slow); });
   CHECK(error.kind() == UnavailableKind::kConnection);

@@ -5,8 +5,6 @@
 #include <vector>
 
 #include "metrics/label_selector.h"
-#include "metrics/queue_metric_provider.h"
-#include "metrics/queue_reader.h"
 #include "metrics/redis/redis_connection.h"
 #include "test/integration/redis/redis_test.h"
 #include "test/support/catch.h"
@@ -17,7 +15,6 @@ namespace {
 
 using metrics::LabelSelector;
 using metrics::MetricSample;
-using metrics::QueueMetricProvider;
 using namespace std::string_literals;
 
 metrics::MetricQuery Query(const std::string& selector) {
@@ -26,6 +23,29 @@ metrics::MetricQuery Query(const std::string& selector) {
           .selector = LabelSelector::Parse(selector),
           .deadline = std::chrono::steady_clock::now() + kLong};
 }
+
+/// A provider with the loop it needs.
+class Provider {
+ public:
+  Provider(const RedisServer& server, RecordingObserver& observer)
+      : provider_(loop_, {.endpoint = server.endpoint(), .timeout = kLong}, observer) {}
+
+  std::vector<MetricSample> Get(const metrics::MetricQuery& query) {
+    return Await<std::vector<MetricSample>>([&](auto callback) {
+      provider_.Get(query, [callback](metrics::MetricResult result) {
+        if (auto* error = std::get_if<metrics::MetricUnavailable>(&result)) return callback(std::move(*error));
+        callback(std::get<std::vector<MetricSample>>(std::move(result)));
+      });
+    });
+  }
+
+  metrics::redis::SourceStatus RedisStatus() const { return provider_.RedisStatus(); }
+
+ private:
+  metrics::redis::EventLoop loop_;
+  LoopThread thread_{loop_};
+  metrics::QueueMetricProvider provider_;
+};
 
 /// "emails=3 images=0".
 std::string Show(const std::vector<MetricSample>& samples) {
@@ -51,7 +71,7 @@ TEST_CASE("a queue is as long as its key, whatever the type", "[redis]") {
   RedisServer server;
   Fill(server);
   RecordingObserver observer;
-  QueueMetricProvider provider({.endpoint = server.endpoint(), .timeout = kLong}, observer);
+  Provider provider(server, observer);
 
   const auto before = std::chrono::system_clock::now();
   CHECK(Show(provider.Get(Query("queue=list"))) == "list=3");
@@ -81,7 +101,7 @@ TEST_CASE("a key that is no queue is an error, and spoils the answer it is part 
   RedisServer server;
   Fill(server);
   RecordingObserver observer;
-  QueueMetricProvider provider({.endpoint = server.endpoint(), .timeout = kLong}, observer);
+  Provider provider(server, observer);
 
   const auto selector = GENERATE(values<std::string>({"queue=string", "queue in (list,set,string)"}));
   const auto error = ErrorOf([&] { provider.Get(Query(selector)); });
@@ -93,13 +113,13 @@ TEST_CASE("a key that is no queue is an error, and spoils the answer it is part 
 
   REQUIRE(observer.errors().size() == 2);
   CHECK(observer.errors()[0].kind == UnavailableKind::kWrongType);
+  CHECK(observer.errors()[0].queues == (selector == "queue=string" ? "string" : "list and 2 more"));
   CHECK(observer.errors()[0].cause == error.what());
 }
 
 TEST_CASE("a queue may have any name", "[redis]") {
   RedisServer server;
   Client client({.endpoint = server.endpoint(), .timeout = kLong});
-  metrics::QueueReader reader(client.connection, client.observer);
 
   std::string all_bytes;
   for (int i = 0; i < 256; ++i) all_bytes += static_cast<char>(i);
@@ -109,7 +129,7 @@ TEST_CASE("a queue may have any name", "[redis]") {
     for (std::size_t i = 0; i <= queues.size(); ++i) server.Command({"RPUSH", name, "job"});
     queues.push_back(QueueOf(name));
   }
-  const auto readings = reader.Read(queues, std::chrono::steady_clock::now() + kLong);
+  const auto readings = ReadQueues(client.connection, client.observer, queues);
   REQUIRE(readings.size() == queues.size());
   for (std::size_t i = 0; i < queues.size(); ++i) {
     INFO(i);
@@ -127,7 +147,7 @@ TEST_CASE("a thousand queues are read in one round trip, by many threads at once
   for (const std::string& name : names) selector += "," + name;
   selector += ")";
   RecordingObserver observer;
-  QueueMetricProvider provider({.endpoint = server.endpoint(), .timeout = kLong}, observer);
+  Provider provider(server, observer);
 
   std::vector<std::int64_t> sums(8);
   {

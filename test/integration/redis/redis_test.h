@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <exception>
+#include <future>
 #include <initializer_list>
 #include <memory>
 #include <string>
@@ -12,8 +13,11 @@
 
 #include "metrics/metric_provider.h"
 #include "metrics/queue_catalog.h"
+#include "metrics/queue_metric_provider.h"
+#include "metrics/queue_reader.h"
 #include "metrics/redis/event_loop.h"
 #include "metrics/redis/redis_connection.h"
+#include "test/support/loop_thread.h"
 #include "test/support/recording_observer.h"
 
 namespace test {
@@ -57,6 +61,36 @@ inline metrics::Queue QueueOf(const std::string& name) {
           std::make_shared<const metrics::ConfiguredQueue>(config.queues.at(0))};
 }
 
+/// What comes of an operation, which is given the callback to call; thrown if it is an error.
+template <typename Value, typename Start>
+Value Await(Start start) {
+  using Outcome = std::variant<Value, metrics::MetricUnavailable>;
+  // Shared, because the waiter may be gone before set_value() has returned.
+  const auto promise = std::make_shared<std::promise<Outcome>>();
+  start([promise](Outcome outcome) { promise->set_value(std::move(outcome)); });
+  Outcome outcome = promise->get_future().get();
+  if (const auto* error = std::get_if<metrics::MetricUnavailable>(&outcome)) {
+    throw MetricUnavailableError(error->kind, error->text);
+  }
+  return std::get<Value>(std::move(outcome));
+}
+
+/// One reply for each command.
+inline std::vector<metrics::redis::Reply> Call(metrics::redis::RedisSource& source, metrics::redis::Batch batch,
+                                               std::chrono::steady_clock::time_point deadline) {
+  return Await<std::vector<metrics::redis::Reply>>(
+      [&](auto callback) { source.Send(std::move(batch), deadline, std::move(callback)); });
+}
+
+inline std::vector<metrics::QueueReading> ReadQueues(metrics::redis::RedisSource& source,
+                                                     metrics::redis::RedisObserver& observer,
+                                                     std::vector<metrics::Queue> queues) {
+  return Await<std::vector<metrics::QueueReading>>([&](auto callback) {
+    metrics::QueueReader(source, observer)
+        .Read(std::move(queues), std::chrono::steady_clock::now() + kLong, std::move(callback));
+  });
+}
+
 /// A connection with the loop it needs.
 class Client {
  public:
@@ -65,7 +99,7 @@ class Client {
   metrics::redis::Reply Ask(std::initializer_list<std::string_view> words, std::chrono::milliseconds time = kLong) {
     metrics::redis::Batch batch;
     batch.Add(words);
-    return connection.Call(std::move(batch), std::chrono::steady_clock::now() + time).at(0);
+    return Call(connection, std::move(batch), std::chrono::steady_clock::now() + time).at(0);
   }
   std::int64_t Length(std::string_view key, std::chrono::milliseconds time = kLong) {
     return Ask({"LLEN", key}, time).integer;
@@ -79,6 +113,7 @@ class Client {
 
   RecordingObserver observer;
   metrics::redis::EventLoop loop;
+  LoopThread thread{loop};
   metrics::redis::RedisConnection connection;
 };
 

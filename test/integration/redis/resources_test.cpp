@@ -68,6 +68,7 @@ TEST_CASE("a connection can be destroyed while callers wait, and they get an err
   RedisServer server;
   for (int round = 0; round < 5; ++round) {
     metrics::redis::EventLoop loop;
+    const LoopThread thread(loop);
     RecordingObserver observer;
     auto connection = std::make_unique<metrics::redis::RedisConnection>(
         loop, metrics::redis::RedisOptions{.endpoint = server.endpoint(), .timeout = kLong}, observer);
@@ -87,7 +88,7 @@ TEST_CASE("a connection can be destroyed while callers wait, and they get an err
     std::jthread blocked([&, &asked = *connection] {
       metrics::redis::Batch batch;
       batch.Add({"LLEN", "q"});
-      text = ErrorOf([&] { asked.Call(std::move(batch), std::chrono::steady_clock::now() + kLong); }).what();
+      text = ErrorOf([&] { Call(asked, std::move(batch), std::chrono::steady_clock::now() + kLong); }).what();
     });
     std::this_thread::sleep_for(20ms);
     connection.reset();

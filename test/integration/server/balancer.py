@@ -1,6 +1,7 @@
 """One address for several replicas, as a Service is: new connections go to those that are ready, open ones stay where they are."""
 
 import asyncio
+import http.client
 import ssl
 import threading
 from contextlib import suppress
@@ -16,8 +17,8 @@ class Balancer:
     FAILURES = 2  # this many of which must fail in a row.
 
     def __init__(self):
-        self._replicas = {}  # Port → what probes it.
-        self._ready = []  # Ports; the next in turn is first.
+        self._probes = {}  # Port → the thread that probes it, and what ends it.
+        self._ready = []  # Ports; the next in turn is first. The loop's own.
         self._connections = set()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
@@ -26,16 +27,17 @@ class Balancer:
         self.address = self._server.sockets[0].getsockname()
 
     def add(self, port):
-        async def probe():
-            self._replicas[port] = asyncio.ensure_future(self._probe(port))
-        self._call(probe())
+        removed = threading.Event()
+        thread = threading.Thread(target=self._probe, args=(port, removed))
+        self._probes[port] = thread, removed
+        thread.start()
 
     def remove(self, port):
         """As when its pod is deleted."""
-        async def forget():
-            self._replicas.pop(port).cancel()
-            self._set_ready(port, False)
-        self._call(forget())
+        thread, removed = self._probes.pop(port)
+        removed.set()
+        thread.join()
+        self._loop.call_soon_threadsafe(self._set_ready, port, False)
 
     @property
     def ready(self):
@@ -43,12 +45,15 @@ class Balancer:
         return set(self._ready)
 
     def close(self):
+        for port in list(self._probes):
+            self.remove(port)
+
         async def end():
             self._server.close()
-            tasks = [*self._replicas.values(), *self._connections]
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            for connection in self._connections:
+                connection.cancel()
+            if self._connections:
+                await asyncio.wait(self._connections)
         self._call(end())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
@@ -63,16 +68,12 @@ class Balancer:
         elif not ready and port in self._ready:
             self._ready.remove(port)
 
-    async def _probe(self, port):
+    def _probe(self, port, removed):
         failures = 0
-        while True:
-            try:
-                failures = 0 if await asyncio.wait_for(is_ready(port), 5) else failures + 1
-            except (OSError, asyncio.TimeoutError, ssl.SSLError, asyncio.IncompleteReadError):
-                failures += 1
+        while not removed.wait(self.PERIOD):
+            failures = 0 if is_ready(port) else failures + 1
             if failures == 0 or failures >= self.FAILURES:
-                self._set_ready(port, failures == 0)
-            await asyncio.sleep(self.PERIOD)
+                self._loop.call_soon_threadsafe(self._set_ready, port, failures == 0)
 
     async def _accept(self, reader, writer):
         self._connections.add(asyncio.current_task())
@@ -86,7 +87,7 @@ class Balancer:
                 await asyncio.gather(forward(reader, replica_writer), forward(replica_reader, writer))
             finally:
                 replica_writer.close()
-        except OSError:
+        except (OSError, asyncio.CancelledError):
             pass
         finally:
             writer.close()
@@ -103,13 +104,15 @@ async def forward(reader, writer):
         writer.write_eof()
 
 
-async def is_ready(port):
+def is_ready(port):
     context = ssl.create_default_context()
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE  # As the kubelet does.
-    reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=context)
+    connection = http.client.HTTPSConnection("127.0.0.1", port, context=context, timeout=5)
     try:
-        writer.write(b"GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
-        return (await reader.readline()).startswith(b"HTTP/1.1 200 ")
+        connection.request("GET", "/readyz")
+        return connection.getresponse().status == 200
+    except (OSError, http.client.HTTPException):
+        return False
     finally:
-        writer.close()
+        connection.close()

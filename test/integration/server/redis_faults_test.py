@@ -1,12 +1,14 @@
 """What an HPA is told when Redis cannot be asked: never a number, always the cause, and only while it lasts."""
 
+import contextlib
 import socket
 import threading
 
 import pytest
 
 from eventually import eventually
-from server_process import READ, VALUES
+from https_client import render_request
+from server_process import MIB, READ, SANITIZED, VALUES
 
 DISCOVERY = "/apis/external.metrics.k8s.io/v1beta1"
 
@@ -48,6 +50,27 @@ def test_a_redis_that_was_never_there(redis, start_server):
     assert_the_rest_answers(server)
     redis.start()
     redis.run("rpush", "jobs", "x")
+    recovers(server)
+
+
+def test_reads_of_a_frozen_redis_do_not_pile_up(redis, server):
+    """Clients that ask for much, and give up at once only to ask again."""
+    names = ",".join(f"q{i:04}" for i in range(1000))
+    greedy = f"{VALUES}?timeout=20ms&labelSelector=queue+in+%28{names}%29"
+    redis.run("rpush", "jobs", "x")
+    assert server.value() == "1"
+    redis.freeze()
+    with contextlib.ExitStack() as stack:
+        clients = [stack.enter_context(server.connect()) for _ in range(50)]
+        codes = set()
+        for _ in range(20):
+            for client in clients:
+                client.send(render_request(greedy))
+            codes |= {client.read_response().status for client in clients}
+        assert codes <= {503, 504}
+    assert SANITIZED or server.peak_resident() < 64 * MIB
+    assert 'kind="overload"' in server.request("/metrics").text
+    redis.thaw()
     recovers(server)
 
 

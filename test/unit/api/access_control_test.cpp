@@ -4,8 +4,10 @@
 
 #include "server/api/request_info.h"
 #include "server/auth/forbidden_message.h"
+#include "server/http/presented_certificates.h"
 #include "test/support/catch.h"
 #include "test/support/http_request.h"
+#include "test/support/wait_for_answer.h"
 
 namespace server::auth {
 namespace {
@@ -15,8 +17,8 @@ using test::Get;
 const std::string kMetricPath = "/apis/external.metrics.k8s.io/v1beta1/namespaces/shop/jobs";
 
 /// "401 …", "403 …" or "allowed".
-std::string Verdict(const http::Request& request) {
-  const auto denial = ClientCertificateAccess().Check(request);
+std::string Decision(const http::Request& request) {
+  const auto denial = test::VerdictOf(ClientCertificateAccess(), request).denial;
   return denial ? std::to_string(denial->code) + " " + denial->message : "allowed";
 }
 
@@ -26,13 +28,13 @@ http::Request WithCertificate(http::Request request) {
 }
 
 TEST_CASE("open access lets everybody do everything", "[auth]") {
-  CHECK_FALSE(OpenAccess().Check(Get(kMetricPath)));
-  CHECK_FALSE(OpenAccess().Check(Get("/metrics")));
+  CHECK_FALSE(test::VerdictOf(OpenAccess(), Get(kMetricPath)).denial);
+  CHECK_FALSE(test::VerdictOf(OpenAccess(), Get("/metrics")).denial);
 }
 
 TEST_CASE("a client certificate opens everything", "[auth]") {
-  CHECK(Verdict(WithCertificate(Get(kMetricPath))) == "allowed");
-  CHECK(Verdict(WithCertificate(Get("/metrics", {{"Authorization", "Bearer abc"}}))) == "allowed");
+  CHECK(Decision(WithCertificate(Get(kMetricPath))) == "allowed");
+  CHECK(Decision(WithCertificate(Get("/metrics", {{"Authorization", "Bearer abc"}}))) == "allowed");
 }
 
 TEST_CASE("a connection that outlives its client's certificate opens nothing any more", "[auth]") {
@@ -40,9 +42,9 @@ TEST_CASE("a connection that outlives its client's certificate opens nothing any
   using std::chrono::system_clock;
   auto request = WithCertificate(Get(kMetricPath));
   request.client_certificate->not_after = system_clock::now() + minutes(1);
-  CHECK(Verdict(request) == "allowed");
+  CHECK(Decision(request) == "allowed");
   request.client_certificate->not_after = system_clock::now() - minutes(1);
-  CHECK(Verdict(request).starts_with("403 "));
+  CHECK(Decision(request).starts_with("403 "));
 }
 
 TEST_CASE("without a client certificate only the health endpoints are open", "[auth]") {
@@ -64,25 +66,34 @@ TEST_CASE("without a client certificate only the health endpoints are open", "[a
        R"("external.metrics.k8s.io" in the namespace "shop")"},
   }));
   INFO(example.target);
-  CHECK(Verdict(Get(example.target)) == example.verdict);
+  CHECK(Decision(Get(example.target)) == example.verdict);
 }
 
 TEST_CASE("identity headers are nothing without a certificate", "[auth]") {
-  CHECK(Verdict(Get("/metrics", {{"X-Remote-User", "admin"}, {"X-Remote-Group", "system:masters"}})) ==
+  CHECK(Decision(Get("/metrics", {{"X-Remote-User", "admin"}, {"X-Remote-Group", "system:masters"}})) ==
         R"(403 forbidden: User "system:anonymous" cannot get path "/metrics")");
 }
 
 TEST_CASE("a bearer token that nobody can verify is refused, even where none is needed", "[auth]") {
-  CHECK(Verdict(Get(kMetricPath, {{"Authorization", "bearer abc"}})) == "401 Unauthorized");
-  CHECK(Verdict(Get("/healthz", {{"authorization", "Bearer abc"}})) == "401 Unauthorized");
-  CHECK(Verdict(Get("/healthz", {{"Authorization", "Bearer  abc"}})) == "allowed");
-  CHECK(Verdict(Get("/healthz", {{"Authorization", "Basic YTpi"}})) == "allowed");
-  CHECK(Verdict(Get("/healthz", {{"Authorization", "Bearer"}})) == "allowed");
+  CHECK(Decision(Get(kMetricPath, {{"Authorization", "bearer abc"}})) == "401 Unauthorized");
+  CHECK(Decision(Get("/healthz", {{"authorization", "Bearer abc"}})) == "401 Unauthorized");
+  CHECK(Decision(Get("/healthz", {{"Authorization", "Bearer  abc"}})) == "allowed");
+  CHECK(Decision(Get("/healthz", {{"Authorization", "Basic YTpi"}})) == "allowed");
+  CHECK(Decision(Get("/healthz", {{"Authorization", "Bearer"}})) == "allowed");
+}
+
+TEST_CASE("a certificate that nobody vouches for is refused, even where none is needed", "[auth]") {
+  for (const std::string& path : {std::string("/healthz"), kMetricPath}) {
+    http::Request request = Get(path);
+    request.presented_certificates =
+        std::make_shared<const http::PresentedCertificates>(std::vector<std::string>{"its DER"});
+    CHECK(Decision(request) == "401 Unauthorized");
+  }
 }
 
 TEST_CASE("impersonation is refused rather than ignored", "[auth]") {
   for (const std::string header : {"Impersonate-User", "impersonate-group", "Impersonate-Extra-x"}) {
-    CHECK(Verdict(WithCertificate(Get("/metrics", {{header, "joe"}}))) ==
+    CHECK(Decision(WithCertificate(Get("/metrics", {{header, "joe"}}))) ==
           "403 forbidden: impersonation is not supported");
   }
 }

@@ -12,6 +12,7 @@
 #include "test/support/fake_metric_provider.h"
 #include "test/support/golden.h"
 #include "test/support/http_request.h"
+#include "test/support/wait_for_answer.h"
 
 namespace server::api {
 namespace {
@@ -25,12 +26,12 @@ constexpr std::chrono::seconds kTimestampSeconds{1'795'469'445};
 /// Who asks is what the request's headers say, and only members of system:masters may do anything.
 class HeaderAccess final : public auth::AccessControl {
  public:
-  std::optional<auth::Denial> Check(const http::Request& request) const override {
+  void Check(const http::Request& request, auth::VerdictCallback decided) const override {
     if (request.Header("X-Remote-Group") == "system:masters") {
-      return std::nullopt;
+      return decided({});
     }
-    return auth::Denial{
-        403, auth::ForbiddenMessage(request.Header("X-Remote-User").value_or(""), ParseRequestInfo(request))};
+    const auto user = request.Header("X-Remote-User").value_or("");
+    decided({.denial = auth::Denial{403, auth::ForbiddenMessage(user, ParseRequestInfo(request))}});
   }
 };
 
@@ -66,12 +67,11 @@ class RecordedServer {
   }
 
   http::Response Handle(const http::Request& request) {
-    provider_.failure = nullptr;
+    provider_.failure.reset();
     if (request.segments.back() == "notfound") {
-      provider_.failure = std::make_exception_ptr(
-          metrics::MetricNotFoundError(R"(notfound.external.metrics.k8s.io "notfound" not found)"));
+      provider_.failure = metrics::MetricNotFound{R"(notfound.external.metrics.k8s.io "notfound" not found)"};
     }
-    return server_.Handle(request);
+    return test::AnswerOf(server_, request);
   }
 
  private:

@@ -1,6 +1,7 @@
 #include "server/auth/delegated_access.h"
 
 #include <atomic>
+#include <future>
 #include <mutex>
 #include <thread>
 
@@ -11,6 +12,7 @@
 #include "test/support/fake_api.h"
 #include "test/support/golden.h"
 #include "test/support/http_request.h"
+#include "test/support/wait_for_answer.h"
 
 namespace server::auth {
 namespace {
@@ -139,8 +141,10 @@ struct Harness {
     return Eventually([&] { return !access.NotReady(); });
   }
 
+  std::optional<Denial> Check(const http::Request& request) const { return test::VerdictOf(access, request).denial; }
+
   int Code(const http::Request& request) const {
-    const auto denial = access.Check(request);
+    const auto denial = Check(request);
     return denial ? denial->code : 200;
   }
 
@@ -195,7 +199,7 @@ TEST_CASE("everybody is answered as kube-apiserver's library answered them") {
   for (const auto& recorded : golden.GetArray()) {
     const std::string description = test::Text(recorded["description"]);
     INFO(description);
-    const auto denial = harness.access.Check(RecordedRequest(recorded["request"]));
+    const auto denial = harness.Check(RecordedRequest(recorded["request"]));
     const auto& response = recorded["response"];
     CHECK((denial ? denial->code : 200) == response["status"].GetInt());
     const std::string body = test::Text(response, "body");
@@ -211,7 +215,7 @@ TEST_CASE("what is asked of kube-apiserver for them is what its library asked") 
   REQUIRE(harness.Ready());
   const auto cases = test::ReadGolden("auth_cases.json");
   for (const auto& recorded : cases.GetArray()) {
-    harness.access.Check(RecordedRequest(recorded["request"]));
+    harness.Check(RecordedRequest(recorded["request"]));
   }
   const auto reviews = test::ReadGolden("access_reviews.json");
   // A certificate is known by its digest there, and ours are new ones.
@@ -250,7 +254,7 @@ TEST_CASE("the HPA's account reads, another one is refused with a reason if ther
   });
   REQUIRE(harness.Ready());
   CHECK(harness.Code(FromProxy(kHpa)) == 200);
-  const auto denial = harness.access.Check(FromProxy("mallory"));
+  const auto denial = harness.Check(FromProxy("mallory"));
   REQUIRE(denial);
   CHECK(denial->code == 403);
   CHECK(denial->message ==
@@ -289,7 +293,7 @@ TEST_CASE("while kube-apiserver cannot be asked, nobody is let in, and nothing o
   });
   REQUIRE(harness.Ready());
   up = false;
-  const auto denial = harness.access.Check(FromProxy(kHpa));
+  const auto denial = harness.Check(FromProxy(kHpa));
   REQUIRE(denial);
   CHECK(denial->code == 500);
   CHECK(denial->message == "Internal Server Error: \"" + kMetric + "\": https://10.0.0.1:443: no answer in time");
@@ -382,31 +386,54 @@ TEST_CASE("slow answers for strangers leave workers for everybody else") {
   CHECK(harness.Code(test::Get(kMetric, {{"Authorization", "Bearer good"}})) == 403);
 }
 
-TEST_CASE("who asked what, and whether it was let in, is told to the audit") {
+TEST_CASE("what needs no asking is decided at once, however slow kube-apiserver is") {
+  std::atomic<bool> answer = true;
+  Harness harness([&](const ApiRequest& request) {
+    Eventually([&] { return answer.load(); });
+    return Cluster(request);
+  });
+  REQUIRE(harness.Ready());
+  CHECK(harness.Code(FromProxy(kHpa)) == 200);
+  answer = false;
+  const auto decided_in_call = [&](const http::Request& request) {
+    bool decided = false;
+    harness.access.Check(request, [&decided](const Verdict&) { decided = true; });
+    return decided;
+  };
+  auto admin = test::Get(kMetric);
+  admin.presented_certificates = ThePki().Present("admin");
+  CHECK(decided_in_call(admin));
+  CHECK(decided_in_call(FromProxy(kHpa)));  // Known from before.
+  CHECK(decided_in_call(FromProxy(kHpa, kMetric, "selfsigned")));
+  CHECK(decided_in_call(test::Get("/livez")));
+
+  std::promise<Verdict> late;
+  const auto stranger = test::Get(kMetric, {{"Authorization", "Bearer good"}});
+  harness.access.Check(stranger, [&late](Verdict verdict) { late.set_value(std::move(verdict)); });
+  auto arrival = late.get_future();
+  CHECK(arrival.wait_for(std::chrono::milliseconds(20)) == std::future_status::timeout);
+  answer = true;
+  CHECK(arrival.get().denial->code == 403);
+}
+
+TEST_CASE("a verdict says who asked, by what proof, and why") {
   struct Line {
     std::string user;
     Proof proof;
-    std::string verb;
-    std::string path;
     int code;
     std::string reason;
     bool operator==(const Line&) const = default;
   };
-  std::vector<Line> lines;
-  DelegatedAccessOptions options;
-  options.audit = [&](const AuditRecord& record) {
-    lines.push_back({record.identity ? record.identity->user.name : "",
-                     record.identity ? record.identity->proof : Proof::kNone, record.info.verb, record.request.path,
-                     record.denial ? record.denial->code : 200, std::string(record.reason)});
-  };
-  Harness harness(Cluster, std::move(options));
+  Harness harness;
   REQUIRE(harness.Ready());
-  harness.Code(FromProxy(kHpa));
-  harness.Code(FromProxy("joe", "/metrics"));
-  harness.Code(FromProxy("joe", kMetric, "selfsigned"));
-  CHECK(lines == std::vector<Line>{{kHpa, Proof::kFrontProxy, "list", kMetric, 200, "RBAC: allowed"},
-                                   {"joe", Proof::kFrontProxy, "get", "/metrics", 403, ""},
-                                   {"", Proof::kNone, "list", kMetric, 401, ""}});
+  const auto line = [&](const http::Request& request) {
+    const Verdict verdict = test::VerdictOf(harness.access, request);
+    return Line{verdict.user, verdict.proof, verdict.denial ? verdict.denial->code : 200, verdict.reason};
+  };
+  CHECK(line(FromProxy(kHpa)) == Line{kHpa, Proof::kFrontProxy, 200, "RBAC: allowed"});
+  CHECK(line(FromProxy(kHpa)) == Line{kHpa, Proof::kFrontProxy, 200, "RBAC: allowed"});  // From the cache.
+  CHECK(line(FromProxy("joe", "/metrics")) == Line{"joe", Proof::kFrontProxy, 403, ""});
+  CHECK(line(FromProxy("joe", kMetric, "selfsigned")) == Line{"", Proof::kNone, 401, ""});
 }
 
 }  // namespace

@@ -1,6 +1,8 @@
 #include "server/certificates/certificate_keeper.h"
 
+#include <memory>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "server/http/certificate_facts.h"

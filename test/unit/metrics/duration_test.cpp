@@ -29,6 +29,10 @@ TEST_CASE("a duration is written as Go writes it", "[server]") {
       {"9ns", 9ns},
       {"2h45m", 2h + 45min},
       {"1m30s", 90s},
+      {"0.100000000000000000000h", 6min},
+      {"0.9223372036854775807h", 3'320'413'933'267ns},
+      {"9223372036854775807ns", nanoseconds::max()},
+      {"-9223372036854775808ns", nanoseconds::min()},
   }));
   INFO(example.text);
   CHECK(std::get<nanoseconds>(ParseDuration(example.text)) == example.value);
@@ -47,7 +51,15 @@ TEST_CASE("a bad duration is refused in Go's words", "[server]") {
       {"5x", "time: unknown unit \"x\" in duration \"5x\""},
       {"s", "time: invalid duration \"s\""},
       {".s", "time: invalid duration \".s\""},
-      {"1..5s", "time: invalid duration \"1..5s\""},
+      {".", "time: invalid duration \".\""},
+      {"1..5s", "time: missing unit in duration \"1..5s\""},
+      {"1.s.", "time: invalid duration \"1.s.\""},
+      {"9223372036854775808ns", "time: invalid duration \"9223372036854775808ns\""},
+      {"-9223372036854775809ns", "time: invalid duration \"-9223372036854775809ns\""},
+      {"9223372036854775807.9us", "time: invalid duration \"9223372036854775807.9us\""},
+      {"\xff", R"(time: invalid duration "\xff")"},
+      {"1\u00b5", R"(time: unknown unit "\xc2\xb5" in duration "1\xc2\xb5")"},
+      {"1\"\\\n", R"(time: unknown unit "\"\\\x0a" in duration "1\"\\\x0a")"},
       {"9999999999h", "time: invalid duration \"9999999999h\""},
   }));
   INFO(example.text);

@@ -180,6 +180,50 @@ TEST_CASE("Redis stalls when it owes an answer and is silent", "[redis]") {
   CHECK_FALSE(t.queue.IsStalled(kStart + 1h));
 }
 
+TEST_CASE("what Redis owes has a limit, and late requests count for little", "[redis]") {
+  TestQueue t;
+  const std::string name(10'000, 'q');
+  const auto is_full = [&] { return !t.queue.HasRoomFor(t.Make(name).batch, 0); };
+  const auto fill = [&](int most) {
+    int count = 0;
+    for (; count < most && !is_full(); ++count) t.Dispatch(name);
+    return count;
+  };
+  CHECK(t.queue.HasRoomFor(t.Make(name, 500ms, 1000).batch, 0));  // Alone, anything.
+  const int most = fill(10'000);
+  CHECK(most > 300);
+  CHECK(most < 420);  // Of ten thousand bytes and a little, in four million.
+
+  SECTION("late answers are owed still, but nothing is kept for them") {
+    CHECK_FALSE(t.Expire(500ms).empty());
+    CHECK(fill(most / 2) == most / 2);
+    for (int i = 0; i < most; ++i) CHECK(t.Take(i).empty());
+    CHECK_FALSE(t.Take(1).empty());
+  }
+  SECTION("answered, it is gone") {
+    for (int i = 0; i < most; ++i) t.Take(i);
+    CHECK(fill(10'000) == most);
+  }
+  SECTION("what waits for the next connection counts, too") {
+    CHECK(t.Lose().empty());
+    CHECK(is_full());
+    t.FailWaiting();
+    CHECK(fill(10'000) == most);
+  }
+  SECTION("sent again, it counts once") {
+    CHECK(t.Lose().empty());
+    t.queue.DispatchWaiting(kStart);
+    CHECK(is_full());
+    CHECK_FALSE(t.Lose().empty());
+    CHECK(fill(10'000) == most);
+  }
+  SECTION("what its owner keeps is added") {
+    t.Take(1);
+    CHECK_FALSE(is_full());
+    CHECK_FALSE(t.queue.HasRoomFor(t.Make("q").batch, 20'000));
+  }
+}
+
 TEST_CASE("the next event is the first deadline, or the end of patience", "[redis]") {
   TestQueue t;
   CHECK(t.queue.NextEvent() == RequestQueue::Clock::time_point::max());

@@ -47,6 +47,7 @@ TEST_CASE("every wrong value is named, all at once", "[server]") {
         "--log-level=\"loud\": must be one of debug, audit, info, warning, error", "--max-connections=\"-1\""}) {
     CHECK_THAT(refusal, ContainsText(expected));
   }
+  CHECK(refusal.find("--auth=") == refusal.rfind("--auth="));  // What no mode asks for is not missing.
 }
 
 TEST_CASE("nobody is let in by accident", "[server]") {

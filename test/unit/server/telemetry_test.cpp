@@ -30,7 +30,7 @@ TEST_CASE("methods that clients make up do not make new series", "[server]") {
 TEST_CASE("Redis sources are told apart", "[server]") {
   Telemetry telemetry("v1");
   telemetry.OnRoundTrip("default", std::chrono::microseconds(70));
-  telemetry.OnError("default", metrics::UnavailableKind::kTimeout, "too late");
+  telemetry.OnError("default", "emails", metrics::UnavailableKind::kTimeout, "too late");
   telemetry.OnConnectionChange("default", true, "");
   const std::string page = telemetry.Render();
   CHECK_THAT(page, ContainsText(R"(queue_metrics_redis_round_trip_seconds_count{source="default"} 1)"));

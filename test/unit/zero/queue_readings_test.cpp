@@ -45,14 +45,18 @@ TEST_CASE("what is held from before, missing or failed is a doubt") {
 }
 
 TEST_CASE("holders are named, or in doubt") {
-  const auto deadline = std::chrono::steady_clock::now();
-  const auto known = ReadHoldersBy([](const metrics::MetricQuery& query) { return std::vector{query.ns}; });
-  CHECK(known(kQuery, deadline).workers == std::vector<std::string>{"ns"});
-  const auto failing = ReadHoldersBy([](const metrics::MetricQuery&) -> std::vector<std::string> {
-    throw std::runtime_error("Redis cannot be reached");
-  });
-  CHECK_FALSE(failing(kQuery, deadline).workers);
-  CHECK(failing(kQuery, deadline).doubt == "Redis cannot be reached");
+  test::FakeMetricProvider provider;
+  const auto read = [&] { return ReadHoldersFrom(provider)(kQuery, std::chrono::steady_clock::now() + seconds(1)); };
+  provider.holders = std::vector<std::string>{"worker"};
+  CHECK(read().workers == std::vector<std::string>{"worker"});
+  provider.holders = metrics::MetricNotFound{"nobody notes it"};
+  CHECK_FALSE(read().workers);
+  CHECK(read().doubt == "nobody notes it");
+  provider.holders = metrics::MetricUnavailable{metrics::UnavailableKind::kTimeout, "too late"};
+  CHECK_FALSE(read().workers);
+  CHECK(read().doubt == "too late");
+  provider.slow = true;
+  CHECK_FALSE(read().workers);
 }
 
 }  // namespace

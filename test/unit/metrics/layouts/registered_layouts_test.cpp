@@ -58,7 +58,7 @@ TEST_CASE("the lists of registered workers are read with the registry, until it 
   CHECK(redis.rounds() == std::vector<std::vector<std::string>>{
                               {example.command, "LLEN q"},
                               {"LLEN q:processing:w1", example.command, "LLEN q"},
-                              {"LLEN q:processing:w2", "LLEN q:processing:w1", example.command, "LLEN q"}});
+                              {"LLEN q:processing:w1", "LLEN q:processing:w2", example.command, "LLEN q"}});
   CHECK(redis.Read(layout, "q", {.waiting = true}).waiting == 2);
   CHECK(redis.rounds().back() == std::vector<std::string>{"LLEN q"});
 
