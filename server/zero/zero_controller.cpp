@@ -346,6 +346,9 @@ void ZeroController::SpareBusy(Tracked& tracked, const std::stop_token& stop) tr
   const TimePoint now = options_.clock();
   if (!tracked.pods_read || now - *tracked.pods_read > kPodsAge) {
     const Scale found = targets_.ReadScale(tracked.hpa, stop);
+    if (found.pod_selector.empty()) {
+      throw std::runtime_error("the scale of its target does not say which pods are its own");
+    }
     tracked.pods = pods_.List(tracked.hpa.ns, found.pod_selector, stop);
     tracked.pods_read = now;
   }

@@ -1,7 +1,6 @@
 #include "server/zero/queue_readings.h"
 
 #include <limits>
-#include <stdexcept>
 
 #include "test/support/catch.h"
 #include "test/support/fake_metric_provider.h"
@@ -37,7 +36,7 @@ TEST_CASE("what is held from before, missing or failed is a doubt") {
   CHECK(Sum({{{}, kMost, begin}, {{}, kMost, begin}}, begin).value == kMost);
 
   test::FakeMetricProvider provider;
-  provider.failure = std::make_exception_ptr(std::runtime_error("Redis cannot be reached"));
+  provider.failure = metrics::MetricUnavailable{metrics::UnavailableKind::kConnection, "Redis cannot be reached"};
   const auto readings = ReadFrom(provider)({kQuery}, std::chrono::steady_clock::now());
   REQUIRE(readings.size() == 1);
   CHECK_FALSE(readings[0].value);

@@ -79,7 +79,8 @@ class Cluster {
       CHECK(request.path == "/apis/apps/v1/namespaces/ns/deployments/worker/scale");
       return {200,
               R"({"metadata":{"resourceVersion":")" + std::to_string(version) + R"("},"spec":{)" +
-                  (replicas == 0 ? "" : R"("replicas":)" + std::to_string(replicas)) + "}}",
+                  (replicas == 0 ? "" : R"("replicas":)" + std::to_string(replicas)) +
+                  R"(},"status":{"selector":"app=worker"}})",
               {}};
     }
     if (request.method == "PUT") {
@@ -188,6 +189,7 @@ class Harness {
              ++readings;
              return std::vector<QueueReading>(queries.size(), {length, length ? "" : "Redis is down"});
            },
+       .read_holders = [this](const QueueQuery&, TimePoint) { return holders; },
        .leads_until = [this] { return std::chrono::steady_clock::now() + seconds(leads ? 60 : -1); },
        .identity = "me",
        .our_metrics = {"redis_queue_length"},
