@@ -22,7 +22,7 @@ PREFIX = "zero.queue-metrics.dev/"
 def render_component(cluster: ControlPlane, directory: Path) -> list[dict]:
     """The base with components/wake, as its first lines tell people to use it."""
     overlay = directory / "wake"
-    overlay.mkdir()
+    overlay.mkdir(exist_ok=True)
     (overlay / "kustomization.yaml").write_text(
         "resources: [../../../manifests/server/base]\ncomponents: [../../../manifests/server/components/wake]\n"
     )
