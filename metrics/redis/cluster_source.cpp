@@ -50,7 +50,7 @@ class ClusterSource::Node final : public RedisObserver, public std::enable_share
   void OnRoundTrip(std::string_view source, std::chrono::nanoseconds duration) override {
     owner_.observer_.OnRoundTrip(source, duration);
   }
-  void OnError(std::string_view, UnavailableKind, std::string_view) override {}
+  void OnError(std::string_view, std::string_view, UnavailableKind, std::string_view) override {}
   void OnConnectionChange(std::string_view, bool, std::string_view) override {
     is_told = true;
     owner_.OnNodeChange();

@@ -22,7 +22,7 @@ constexpr milliseconds kRemembered{10000};  // What a Sentinel said before it fe
 class Unobserved final : public RedisObserver {
  public:
   void OnRoundTrip(std::string_view, std::chrono::nanoseconds) override {}
-  void OnError(std::string_view, UnavailableKind, std::string_view) override {}
+  void OnError(std::string_view, std::string_view, UnavailableKind, std::string_view) override {}
   void OnConnectionChange(std::string_view, bool, std::string_view) override {}
 };
 

@@ -452,8 +452,8 @@ class HttpsServer::Reactor {
 
   // TLS -------------------------------------------------------------------------------------------------------------
 
-  /// Whoever is half-way has paid for it, and has little left to do: it is next. The others have their turn in the order
-  /// they came, so that a crowd delays nobody by more than its own handshakes.
+  /// Whoever is half-way has paid for it, and has little left to do: it is next. The others have their turn in the
+  /// order they came, so that a crowd delays nobody by more than its own handshakes.
   void QueueHandshake(std::uint64_t id, Connection& connection) {
     if (connection.handshake_queued) {
       return;
