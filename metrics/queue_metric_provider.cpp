@@ -1,7 +1,9 @@
 #include "metrics/queue_metric_provider.h"
 
 #include <algorithm>
+#include <iterator>
 #include <optional>
+#include <utility>
 #include <variant>
 
 #include "metrics/go_quote.h"
@@ -233,6 +235,35 @@ void QueueMetricProvider::Get(const MetricQuery& query, MetricCallback callback)
   const auto metric = FindQueueMetric(query.metric);
   if (!metric) return callback(UnknownMetric(query.metric));
   std::make_shared<Query>(*this, *metric, query, std::move(callback))->Begin();
+}
+
+void QueueMetricProvider::GetHolders(const MetricQuery& query, HoldersCallback callback) {
+  const auto snapshot = Current();
+  std::vector<QueueQuestion> questions;
+  try {
+    for (Queue& queue : snapshot->catalog.Find(query.ns, QueueMetric::kWaiting, query.selector, {})) {
+      const ConfiguredQueue& configured = *queue.configured;
+      if (!configured.layout->Offers().holders) {
+        throw MetricNotFoundError("the layout " + configured.settings.layout_name + " of the queue " +
+                                  QuoteBeginning(queue.name_in_redis) + " cannot tell who has taken its jobs");
+      }
+      questions.push_back({snapshot->sources.find(configured.settings.redis)->second, configured.layout,
+                           std::move(queue.name_in_redis), {.in_flight = true, .holders = true}});
+    }
+  } catch (const MetricNotFoundError& error) {
+    return callback(MetricNotFound{error.what()});
+  }
+  // The snapshot is kept for as long as its sources are asked.
+  reader_.Read(std::move(questions), query.deadline,
+               [snapshot, callback = std::move(callback)](std::vector<QueueOutcome> outcomes) {
+                 std::vector<std::string> holders;
+                 for (QueueOutcome& outcome : outcomes) {
+                   if (auto* why = std::get_if<MetricUnavailable>(&outcome)) return callback(std::move(*why));
+                   auto& found = std::get<QueueReading>(outcome).counts.holders;
+                   std::move(found.begin(), found.end(), std::back_inserter(holders));
+                 }
+                 callback(std::move(holders));
+               });
 }
 
 std::vector<std::string> QueueMetricProvider::List() const {

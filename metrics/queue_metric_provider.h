@@ -43,6 +43,8 @@ class QueueMetricProvider final : public MetricProvider {
   void Get(const MetricQuery& query, MetricCallback callback) override;
   std::vector<std::string> List() const override;
 
+  void GetHolders(const MetricQuery& query, HoldersCallback callback) override;
+
   /// Each Redis with whether it is connected, sorted by name. Never blocks.
   std::vector<std::pair<std::string, redis::SourceStatus>> Sources() const;
 

@@ -28,7 +28,8 @@ struct QueueQuestion {
   QueueParts wanted;
 
   auto Key() const {
-    return std::tie(source, layout, name_in_redis, wanted.waiting, wanted.in_flight, wanted.delayed, wanted.oldest_age);
+    return std::tie(source, layout, name_in_redis, wanted.waiting, wanted.in_flight, wanted.delayed, wanted.oldest_age,
+                    wanted.holders);
   }
   bool operator<(const QueueQuestion& other) const { return Key() < other.Key(); }
 };

@@ -201,21 +201,9 @@ int Serve(const ServeOptions& options) {
   RedisEventLog redis_events(telemetry);
   metrics::redis::EventLoop redis_loop;
   std::optional<metrics::QueueMetricProvider> provider;
-<<<<<<< HEAD
-  provider.emplace(
-      redis_loop,
-      metrics::redis::RedisOptions{
-          .endpoint = options.redis.endpoint,
-          .credentials = [&options] { return RedisCredentials(options); },
-          .timeout = options.redis_timeout,
-          .tls = options.redis.tls ? std::optional(metrics::redis::TlsOptions{.ca_file = options.redis_ca_file})
-                                   : std::nullopt},
-      redis_events);
-=======
   provider.emplace(redis_loop, redis_events,
                    [&options](const metrics::SourceConfig& source) { return SourceOptionsOf(options, source); });
   std::optional<Configuration> configuration(std::in_place, options, *provider, telemetry);
->>>>>>> config
 
   ZeroReport zero_report;
   std::atomic<bool> shutting_down = false;
@@ -252,7 +240,10 @@ int Serve(const ServeOptions& options) {
   certificate.Follow(server);
   std::optional<zero::ZeroService> zero_service;
   if (options.wake) {
-    zero_service.emplace(cluster.api, cluster.own_namespace, *provider, zero_report);
+    zero::ZeroQueues queues{.metrics = provider->List(),
+                            .read = zero::ReadFrom(*provider),
+                            .read_holders = zero::ReadHoldersFrom(*provider)};
+    zero_service.emplace(cluster.api, cluster.own_namespace, std::move(queues), zero_report);
   }
   std::cout << "listening on https://" << HostForUrl(options.listener.bind_address) << ":" << server.port()
             << std::endl;

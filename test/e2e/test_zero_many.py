@@ -20,7 +20,7 @@ IDLE_SECONDS = 10
 
 @pytest.fixture(scope="module")
 def replica(cluster, redis, server, directory):
-    cluster.apply([obj for obj in render_component(cluster, directory / "server") if obj["apiVersion"].startswith("rbac")])
+    cluster.apply([obj for obj in render_component(cluster, directory) if obj["apiVersion"].startswith("rbac")])
     cluster.kubectl("apply", "-f", "-", stdin=f"{{apiVersion: v1, kind: Namespace, metadata: {{name: {NAMESPACE}}}}}")
     running = Replica(cluster, redis, directory, "many")
     yield running

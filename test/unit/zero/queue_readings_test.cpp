@@ -43,5 +43,20 @@ TEST_CASE("what is held from before, missing or failed is a doubt") {
   CHECK(readings[0].doubt == "Redis cannot be reached");
 }
 
+TEST_CASE("holders are named, or in doubt") {
+  test::FakeMetricProvider provider;
+  const auto read = [&] { return ReadHoldersFrom(provider)(kQuery, std::chrono::steady_clock::now() + seconds(1)); };
+  provider.holders = std::vector<std::string>{"worker"};
+  CHECK(read().workers == std::vector<std::string>{"worker"});
+  provider.holders = metrics::MetricNotFound{"nobody notes it"};
+  CHECK_FALSE(read().workers);
+  CHECK(read().doubt == "nobody notes it");
+  provider.holders = metrics::MetricUnavailable{metrics::UnavailableKind::kTimeout, "too late"};
+  CHECK_FALSE(read().workers);
+  CHECK(read().doubt == "too late");
+  provider.slow = true;
+  CHECK_FALSE(read().workers);
+}
+
 }  // namespace
 }  // namespace server::zero
