@@ -247,8 +247,10 @@ void QueueMetricProvider::GetHolders(const MetricQuery& query, HoldersCallback c
         throw MetricNotFoundError("the layout " + configured.settings.layout_name + " of the queue " +
                                   QuoteBeginning(queue.name_in_redis) + " cannot tell who has taken its jobs");
       }
-      questions.push_back({snapshot->sources.find(configured.settings.redis)->second, configured.layout,
-                           std::move(queue.name_in_redis), {.in_flight = true, .holders = true}});
+      questions.push_back({snapshot->sources.find(configured.settings.redis)->second,
+                           configured.layout,
+                           std::move(queue.name_in_redis),
+                           {.in_flight = true, .holders = true}});
     }
   } catch (const MetricNotFoundError& error) {
     return callback(MetricNotFound{error.what()});
