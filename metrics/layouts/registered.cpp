@@ -41,7 +41,7 @@ std::optional<QueueCounts> Registered::Count(const QueueRead& read, std::span<co
   rest_->Ask(read, rest);
   Names known(wanted.size());
   for (int round = 1; round <= kRounds; ++round) {
-    if (replies.empty()) {
+    if (round > 1 && replies.empty()) {
       AskRound(read, known, more);
       return std::nullopt;
     }

@@ -61,7 +61,7 @@ TEST_CASE("the lists of registered workers are read with the registry, until it 
                               {"LLEN q:processing:w1", "LLEN q:processing:w2", example.command, "LLEN q"}});
   CHECK(redis.Read(layout, "q", {.waiting = true}).waiting == 2);
   CHECK(redis.rounds().back() == std::vector<std::string>{"LLEN q"});
-  CHECK(redis.Read(layout, "q", {.in_flight = true}).in_flight == 2);
+  CHECK(redis.Read(layout, "q", {.in_flight = true}).in_flight == 1);
   CHECK(redis.rounds().back() == std::vector<std::string>{"LLEN q:processing:w2", example.command});
 
   CHECK(ShowAll(layout, "q", {{"LLEN q", Number(3)}}) == "waiting 3, in flight 0");
@@ -149,6 +149,8 @@ TEST_CASE("Sidekiq's processes, schedule and retries are shared by all queues, a
       {"HVALS host:1:a:work", Texts({Work("q"), Work("other")})},
       {"HVALS host:2:b:workers", Texts({Work("q")})}};
   CHECK(ShowAll(Sidekiq(), "q", replies) == "waiting 4, in flight 2, delayed 3, oldest 29");
+  CHECK(Answers(replies).Read(Sidekiq(), "q", {.delayed = true}).delayed == 3);
+  CHECK(Answers(replies).Read(Sidekiq(), "q", {.in_flight = true}).in_flight == 2);
 
   replies["LRANGE queue:q -1 -1"] = Texts({R"({"queue":"q","enqueued_at":1799999970500})"});  // Sidekiq 8.
   CHECK(ShowAll(Sidekiq(), "q", replies) == "waiting 4, in flight 2, delayed 3, oldest 29");
