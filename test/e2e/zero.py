@@ -176,17 +176,18 @@ def holder(cluster: ControlPlane) -> str:
     return cluster.get(*LEASE)["spec"].get("holderIdentity", "")
 
 
-class PodWatch:
-    """Tells when a pod appears, to the millisecond."""
+class ScaleWatch:
+    """Tells when a Deployment is scaled up from 0, to the millisecond."""
 
     def __init__(self, cluster: ControlPlane):
-        command = ["kubectl", "get", "pods", "-n", NAMESPACE, "--watch-only", "-o", "name"]
+        command = ["kubectl", "get", "deployments", "-n", NAMESPACE, "--watch-only"]
+        command.append("-o=jsonpath={.metadata.name} {.spec.replicas}{\"\\n\"}")
         self._process = subprocess.Popen(command, env=cluster.environment, stdout=subprocess.PIPE, text=True)
 
-    def wait_for(self, prefix: str) -> float:
-        """The moment at which a pod of that name was told of."""
+    def wait_for(self, name: str) -> float:
+        """The moment at which it was told that there shall be replicas."""
         for line in self._process.stdout:
-            if line.startswith(f"pod/{prefix}-"):
+            if line.startswith(f"{name} ") and line.strip() != f"{name} 0":
                 return time.monotonic()
         raise AssertionError("the watch ended")
 
