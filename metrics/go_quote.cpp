@@ -170,4 +170,9 @@ std::string GoQuote(std::string_view text) {
   return out;
 }
 
+std::string QuoteBeginning(std::string_view text) {
+  constexpr std::size_t kLongest = 200;
+  return text.size() <= kLongest ? GoQuote(text) : GoQuote(text.substr(0, kLongest)) + "…";
+}
+
 }  // namespace metrics

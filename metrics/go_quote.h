@@ -10,4 +10,7 @@ namespace metrics {
 /// are not UTF-8. The result is printable UTF-8 whatever `text` holds.
 std::string GoQuote(std::string_view text);
 
+/// The same of the beginning of `text`, which may be as long as a request: that says enough in an error.
+std::string QuoteBeginning(std::string_view text);
+
 }  // namespace metrics

@@ -337,4 +337,8 @@ std::string LabelSelector::ToString() const {
   return out;
 }
 
+bool IsLabelKey(std::string_view text) { return KeyProblems(text).empty(); }
+
+bool IsLabelValue(std::string_view text) { return ValueProblems(text).empty(); }
+
 }  // namespace metrics

@@ -63,4 +63,8 @@ class LabelSelector {
   std::vector<Requirement> requirements_;
 };
 
+/// Whether Kubernetes takes it for the key or the value of a label.
+bool IsLabelKey(std::string_view text);
+bool IsLabelValue(std::string_view text);
+
 }  // namespace metrics

@@ -16,6 +16,7 @@ std::int64_t CountFrom(const Reply& reply, std::string_view command, std::string
 }
 
 void RejectReply(const Reply& reply, std::string_view command, std::string_view key) {
+  if (reply.type == Reply::Type::kUnavailable) throw MetricUnavailableError(reply.kind, reply.text);
   const bool is_error = reply.type == Reply::Type::kError;
   const std::string answer = is_error                              ? redis::QuoteError(reply.text)
                              : reply.type == Reply::Type::kInteger ? "with the number " + std::to_string(reply.integer)

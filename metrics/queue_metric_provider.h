@@ -20,16 +20,13 @@ class QueueMetricProvider final : public MetricProvider {
   QueueMetricProvider(redis::EventLoop& loop, redis::RedisOptions options, redis::RedisObserver& observer);
 
   void Get(const MetricQuery& query, MetricCallback callback) override;
-  std::vector<std::string> List() const override { return MetricNames(); }
-
-  /// What List() says, for whoever needs it before there is a provider.
-  static std::vector<std::string> MetricNames() { return QueueCatalog::MetricNames(); }
+  std::vector<std::string> List() const override;
 
   /// Whether Redis is connected, for whoever watches over the server. Never blocks.
   redis::SourceStatus RedisStatus() const { return connection_.status(); }
 
  private:
-  QueueCatalog catalog_;
+  QueueCatalog catalog_{ConfigOfEveryKey(*FindLayoutKind("by-type"), {})};
   redis::RedisConnection connection_;
   QueueReader reader_;
 };

@@ -14,9 +14,9 @@ namespace {
 /// The queues of one request on their way to their counts.
 class Reading : public std::enable_shared_from_this<Reading> {
  public:
-  Reading(redis::RedisSource& source, redis::RedisObserver& observer, QueueParts wanted,
-          std::chrono::steady_clock::time_point deadline, ReadCallback callback)
-      : source_(source), observer_(observer), wanted_(wanted), deadline_(deadline), callback_(std::move(callback)) {}
+  Reading(redis::RedisSource& source, redis::RedisObserver& observer, std::chrono::steady_clock::time_point deadline,
+          ReadCallback callback)
+      : source_(source), observer_(observer), deadline_(deadline), callback_(std::move(callback)) {}
 
   void Begin(std::vector<Queue> queues) {
     redis::Batch batch;
@@ -24,7 +24,7 @@ class Reading : public std::enable_shared_from_this<Reading> {
     for (Queue& queue : queues) {
       Part& part = parts_.emplace_back(Part{std::move(queue), {}, 0, {}});
       const std::size_t before = batch.size();
-      part.queue.layout->Ask(QuestionAbout(part), batch);
+      LayoutOf(part).Ask(QuestionAbout(part), batch);
       part.owed = batch.size() - before;
     }
     Send(std::move(batch));
@@ -38,7 +38,9 @@ class Reading : public std::enable_shared_from_this<Reading> {
     std::optional<QueueCounts> counts;
   };
 
-  QueueRead QuestionAbout(const Part& part) const { return {part.queue.name, wanted_, begin_}; }
+  static const QueueLayout& LayoutOf(const Part& part) { return *part.queue.configured->layout; }
+
+  QueueRead QuestionAbout(const Part& part) const { return {part.queue.name_in_redis, part.queue.wanted, begin_}; }
 
   void Send(redis::Batch batch) {
     source_.Send(std::move(batch), deadline_,
@@ -67,7 +69,7 @@ class Reading : public std::enable_shared_from_this<Reading> {
       part.replies.insert(part.replies.end(), next, end);
       next = end;
       const std::size_t before = batch.size();
-      part.counts = part.queue.layout->Count(QuestionAbout(part), part.replies, batch);
+      part.counts = LayoutOf(part).Count(QuestionAbout(part), part.replies, batch);
       part.owed = batch.size() - before;
     }
     return batch;
@@ -83,13 +85,12 @@ class Reading : public std::enable_shared_from_this<Reading> {
 
   void Fail(MetricUnavailable why) {
     const std::string others = parts_.size() > 1 ? " and " + std::to_string(parts_.size() - 1) + " more" : "";
-    observer_.OnError(source_.name(), parts_.front().queue.name + others, why.kind, why.text);
+    observer_.OnError(source_.name(), parts_.front().queue.name_in_redis + others, why.kind, why.text);
     callback_(std::move(why));
   }
 
   redis::RedisSource& source_;
   redis::RedisObserver& observer_;
-  const QueueParts wanted_;
   const std::chrono::steady_clock::time_point deadline_;
   const ReadCallback callback_;
   const std::chrono::system_clock::time_point begin_ = std::chrono::system_clock::now();
@@ -98,10 +99,10 @@ class Reading : public std::enable_shared_from_this<Reading> {
 
 }  // namespace
 
-void QueueReader::Read(std::vector<Queue> queues, QueueParts wanted, std::chrono::steady_clock::time_point deadline,
+void QueueReader::Read(std::vector<Queue> queues, std::chrono::steady_clock::time_point deadline,
                        ReadCallback callback) {
   const auto latest = std::min(deadline, std::chrono::steady_clock::now() + source_.timeout());
-  std::make_shared<Reading>(source_, observer_, wanted, latest, std::move(callback))->Begin(std::move(queues));
+  std::make_shared<Reading>(source_, observer_, latest, std::move(callback))->Begin(std::move(queues));
 }
 
 }  // namespace metrics

@@ -33,8 +33,7 @@ class QueueReader {
 
   /// Calls back exactly once, by `deadline` and by the timeout of the Redis: in this call, or in the thread that runs
   /// the event loop.
-  void Read(std::vector<Queue> queues, QueueParts wanted, std::chrono::steady_clock::time_point deadline,
-            ReadCallback callback);
+  void Read(std::vector<Queue> queues, std::chrono::steady_clock::time_point deadline, ReadCallback callback);
 
  private:
   redis::RedisSource& source_;

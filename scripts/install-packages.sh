@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Installs what the named parts need from Debian's packages, if it is not there yet: build, run, test, e2e, check, fuzz.
+# Installs what the named parts need from Debian's packages, if it is not there yet: build, run, test, e2e, frameworks, check,
+# image, fuzz.
 # usage: scripts/install-packages.sh PART…
 set -euo pipefail
 
@@ -7,9 +8,11 @@ declare -A packages=(
   [build]="g++ cmake ninja-build pkg-config libcpp-httplib-dev libhiredis-dev rapidjson-dev prometheus-cpp-dev
            libcli11-dev libspdlog-dev libyaml-cpp-dev libssl-dev zlib1g-dev"
   [run]="redis-server redis-tools curl ca-certificates"
-  [test]="catch2 redis-server redis-tools openssl curl python3 python3-pytest"
+  [test]="catch2 redis-server redis-tools openssl curl python3 python3-pytest libfaketime"
   [e2e]="openssl python3 python3-pytest python3-yaml redis-server redis-tools"
+  [frameworks]="python3 python3-pytest python3-venv redis-server ruby-sidekiq"
   [check]="clang-format-14 clang-tidy-14 git python3-venv"
+  [image]="ca-certificates"
   [fuzz]="clang-14 libclang-rt-14-dev"
 )
 

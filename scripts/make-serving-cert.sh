@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Gives the server its serving certificate: a Secret for the pods, and its CA for the APIService, so that kube-apiserver knows whom it
-# talks to. For clusters without cert-manager (with it: manifests/server/components/cert-manager). Needs kubectl and OpenSSL 3.
-# The CA's key is thrown away once it has signed. To renew, run it again: the server takes the new pair into use as soon as the kubelet
+# Gives the server a serving certificate for manifests/server/components/mounted-certificate: a Secret for the pods, and its CA for the
+# APIService, so that kube-apiserver knows whom it talks to. For who wants neither the server (--tls-self-managed) nor cert-manager to
+# write these. Needs kubectl and OpenSSL 3. The CA's key is thrown away once it has signed. To renew, run it again: the server takes the new pair into use as soon as the kubelet
 # has brought it, and the CA of the old one stays trusted meanwhile.
 #   usage: scripts/make-serving-cert.sh [DAYS]      valid for a year unless told otherwise
 set -euo pipefail
@@ -42,5 +42,5 @@ if [ -s "$work/old.crt" ]; then
 fi
 kubectl patch apiservice "$apiservice" --type=merge -p "{\"spec\":{\"caBundle\":\"$(base64 -w0 "$work/ca.crt")\"}}"
 # Server-side, because client-side apply would copy the key into an annotation.
-kubectl create secret tls "$service-serving" -n "$namespace" --cert="$work/tls.crt" --key="$work/tls.key" --dry-run=client -o yaml |
+kubectl create secret tls "$service-tls" -n "$namespace" --cert="$work/tls.crt" --key="$work/tls.key" --dry-run=client -o yaml |
   kubectl apply --server-side -f -

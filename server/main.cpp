@@ -2,7 +2,6 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdlib>
-#include <fstream>
 #include <iostream>
 #include <stdexcept>
 #include <thread>
@@ -20,15 +19,16 @@
 #include "server/auth/delegated_access.h"
 #include "server/build_info.h"
 #include "server/http/https_server.h"
-#include "server/http/self_signed_certificate.h"
-#include "server/http/tls_reloader.h"
 #include "server/kube/kube_client.h"
 #include "server/log.h"
 #include "server/options.h"
 #include "server/read_file.h"
 #include "server/redis_event_log.h"
+#include "server/serving_certificate.h"
 #include "server/telemetry.h"
 #include "server/wire/json.h"
+#include "server/zero/zero_service.h"
+#include "server/zero_report.h"
 
 namespace server {
 namespace {
@@ -65,45 +65,11 @@ metrics::redis::Credentials RedisCredentials(const ServeOptions& options) {
   return credentials;
 }
 
-void WriteCa(const std::string& path, const std::string& pem) {
-  if (path == "-") {
-    std::cout << pem << std::flush;
-    return;
-  }
-  std::ofstream file(path, std::ios::binary | std::ios::trunc);
-  file << pem << std::flush;
-  if (!file) {
-    throw std::runtime_error("cannot write --tls-ca-out-file=\"" + path +
-                             "\": " + std::generic_category().message(errno));
-  }
-}
-
-/// For when no certificate is given.
-http::TlsMaterial MakeServingCertificate(const ServeOptions& options) {
-  constexpr std::chrono::hours kLifetime{24 * 365};
-  auto made = http::MakeSelfSignedCertificate(options.tls_self_signed_hosts, kLifetime);
-  if (!options.tls_ca_out_file.empty()) {
-    WriteCa(options.tls_ca_out_file, made.ca_certificate);
-  }
-  Log(LogLevel::kInfo, "made a serving certificate, since no --tls-cert-file is given");
-  return {.certificate_chain = std::move(made.certificate_chain),
-          .private_key = std::move(made.private_key),
-          .client_ca = {},
-          .source = "the self-made certificate"};
-}
-
-/// `material` with what comes from files as the files are now.
-http::TlsMaterial WithFiles(const ServeOptions& options, http::TlsMaterial material) {
-  if (!options.tls_cert_file.empty()) {
-    material.certificate_chain = ReadFile(options.tls_cert_file);
-    material.private_key = ReadFile(options.tls_private_key_file);
-    material.source = options.tls_cert_file;
-  }
-  if (!options.client_ca_file.empty()) {
-    material.client_ca = ReadFile(options.client_ca_file);
-  }
-  return material;
-}
+/// The client of kube-apiserver, and in which namespace our own objects are.
+struct Cluster {
+  std::shared_ptr<kube::Api> api;  // Null if nobody asks it.
+  std::string own_namespace;
+};
 
 kube::ClusterConfig FindCluster(const ServeOptions& options) {
   if (!options.kubeconfig.empty()) {
@@ -116,13 +82,30 @@ kube::ClusterConfig FindCluster(const ServeOptions& options) {
   return *std::move(config);
 }
 
+Cluster ConnectToCluster(const ServeOptions& options) {
+  if (options.auth != AuthMode::kDelegated && !options.tls_self_managed && !options.wake) {
+    return {};
+  }
+  kube::ClusterConfig config = FindCluster(options);
+  std::string own_namespace = options.tls_secret_namespace;
+  if ((options.tls_self_managed || options.wake) && own_namespace.empty()) {
+    own_namespace = config.own_namespace.Read();
+    if (own_namespace.empty()) {
+      throw std::runtime_error(
+          "the kubeconfig's context names no namespace: set one there (or --tls-secret-namespace)");
+    }
+  }
+  const std::string user_agent = "queue-metrics-server/" + std::string(kVersion);
+  return {std::make_shared<kube::KubeClient>(std::move(config), user_agent), std::move(own_namespace)};
+}
+
 /// Who is let in, and what of that may not be ready yet.
 struct Access {
   std::unique_ptr<auth::AccessControl> control;
   std::vector<api::HealthCheck> readyz;
 };
 
-Access MakeAccess(const ServeOptions& options, AccessEventLog& events) {
+Access MakeAccess(const ServeOptions& options, std::shared_ptr<kube::Api> api, AccessEventLog& events) {
   switch (options.auth) {
     case AuthMode::kNone:
       return {std::make_unique<auth::OpenAccess>(), {}};
@@ -131,7 +114,6 @@ Access MakeAccess(const ServeOptions& options, AccessEventLog& events) {
     case AuthMode::kDelegated:
       break;
   }
-  auto api = std::make_shared<kube::KubeClient>(FindCluster(options), "queue-metrics-server/" + std::string(kVersion));
   auth::DelegatedAccessOptions delegated;
   delegated.events = [&events](const auth::AccessEvent& event) { events.OnEvent(event); };
   auto control = std::make_unique<auth::DelegatedAccess>(std::move(api), std::move(delegated));
@@ -237,37 +219,38 @@ int Serve(const ServeOptions& options) {
   ConfigureLog(options.log_format, options.log_level);
 
   RedisCredentials(options);  // A file that cannot be read is told at start, not at the first connect.
-  http::TlsMaterial material =
-      WithFiles(options, options.tls_cert_file.empty() ? MakeServingCertificate(options) : http::TlsMaterial{});
-  material.ask_for_client_certificate = options.auth == AuthMode::kDelegated;
-  const auto tls = std::make_shared<const http::TlsContext>(material);
-
+  const Cluster cluster = ConnectToCluster(options);
   Telemetry telemetry(kVersion);
-  telemetry.OnCertificate(tls->not_after());
+  ServingCertificate certificate(options, cluster.api, cluster.own_namespace, telemetry);
   RedisEventLog redis_events(telemetry);
   metrics::redis::EventLoop redis_loop;
   std::optional<metrics::QueueMetricProvider> provider;
-  provider.emplace(redis_loop,
-                   metrics::redis::RedisOptions{.endpoint = options.redis.endpoint,
-                                                .credentials = [&options] { return RedisCredentials(options); },
-                                                .timeout = options.redis_timeout},
-                   redis_events);
+  provider.emplace(
+      redis_loop,
+      metrics::redis::RedisOptions{
+          .endpoint = options.redis.endpoint,
+          .credentials = [&options] { return RedisCredentials(options); },
+          .timeout = options.redis_timeout,
+          .tls = options.redis.tls ? std::optional(metrics::redis::TlsOptions{.ca_file = options.redis_ca_file})
+                                   : std::nullopt},
+      redis_events);
 
+  ZeroReport zero_report;
   std::atomic<bool> shutting_down = false;
-  std::optional<http::TlsReloader> tls_reloader;
   AccessEventLog access_events;
-  Access access = MakeAccess(options, access_events);
+  Access access = MakeAccess(options, cluster.api, access_events);
   std::vector<api::HealthCheck> readyz{{"ping", [] { return std::nullopt; }},
                                        {"shutdown", [&shutting_down] { return ShutdownProblem(shutting_down); }},
-                                       {"certificate", [&tls_reloader] { return tls_reloader->Problem(); }, false},
                                        {"redis", [&provider] { return RedisProblem(provider->RedisStatus()); }, false}};
-  readyz.insert(readyz.end(), access.readyz.begin(), access.readyz.end());
+  for (const auto& checks : {certificate.Readyz(), access.readyz}) {
+    readyz.insert(readyz.end(), checks.begin(), checks.end());
+  }
   const api::ApiServer api({
       .provider = *provider,
       .access = *access.control,
       .livez = {{"ping", [] { return std::nullopt; }}},
       .readyz = std::move(readyz),
-      .render_metrics = [&telemetry] { return telemetry.Render(); },
+      .render_metrics = [&] { return telemetry.Render() + (options.wake ? zero_report.Render() : ""); },
       .version = Version(),
       .report_failure = &ReportFailure,
   });
@@ -282,24 +265,13 @@ int Serve(const ServeOptions& options) {
       respond(std::move(response));
     });
   };
-  http::HttpsServer server(options.listener, tls, handle, Rejection, telemetry);
+  http::HttpsServer server(options.listener, certificate.initial(), handle, Rejection, telemetry);
   server.AlsoWaitFor(redis_loop.fd(), [&redis_loop] { redis_loop.RunReady(); });
-  tls_reloader.emplace(
-      material,
-      http::TlsReloader::Hooks{
-          .load = [&] { return WithFiles(options, material); },
-          .use =
-              [&](const std::shared_ptr<const http::TlsContext>& renewed) {
-                server.UseTls(renewed);
-                telemetry.OnCertificate(renewed->not_after());
-                Log(LogLevel::kInfo, "certificates reloaded");
-              },
-          .report =
-              [&](std::string_view problem) {
-                telemetry.OnCertificateProblem();
-                Log(LogLevel::kError, "cannot use the new certificates, keeping the old ones", {{"cause", problem}});
-              },
-      });
+  certificate.Follow(server);
+  std::optional<zero::ZeroService> zero_service;
+  if (options.wake) {
+    zero_service.emplace(cluster.api, cluster.own_namespace, *provider, zero_report);
+  }
   std::cout << "listening on https://" << HostForUrl(options.listener.bind_address) << ":" << server.port()
             << std::endl;
 
@@ -312,7 +284,8 @@ int Serve(const ServeOptions& options) {
       {{"address", options.listener.bind_address}, {"port", std::to_string(server.port())}});
   ShutDownOnSignal(signals, options.shutdown_delay, shutting_down, server, done);
   serving.join();
-  tls_reloader.reset();  // It calls the server.
+  certificate.Unfollow();  // It calls the server.
+  zero_service.reset();
   // What requests still wait for ends here, while all that their answers need is there.
   access.control.reset();
   provider.reset();

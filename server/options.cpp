@@ -7,8 +7,8 @@
 #include <CLI/CLI.hpp>
 #include <arpa/inet.h>
 
+#include "metrics/duration.h"
 #include "server/build_info.h"
-#include "server/duration.h"
 
 namespace server {
 namespace {
@@ -35,6 +35,7 @@ constexpr const char* kServeFooter =
 /// As given; every one is checked by us, so that all mistakes can be told at once.
 struct RawOptions {
   std::string redis_url;
+  std::string redis_ca_file;
   std::string redis_username_file;
   std::string redis_password_file;
   std::string redis_timeout = "1s";
@@ -44,9 +45,14 @@ struct RawOptions {
   std::string tls_private_key_file;
   std::string tls_self_signed_hosts = "localhost,127.0.0.1,::1,queue-metrics-server.queue-metrics.svc";
   std::string tls_ca_out_file;
+  bool tls_self_managed = false;
+  std::string tls_secret_name = "queue-metrics-server-serving";
+  std::string tls_secret_namespace;
+  std::string tls_certificate_lifetime = "720h";
   std::string client_ca_file;
   std::string auth;
   std::string kubeconfig;
+  bool wake = false;
   std::string max_connections = "512";
   std::string shutdown_delay_duration = "5s";
   std::string log_format = "auto";
@@ -59,7 +65,9 @@ void DeclareServe(CLI::App& serve, RawOptions& raw) {
     serve.add_option(name, value, help)->group(group)->type_name(type)->capture_default_str();
   };
   option("Redis", "--redis-url", raw.redis_url, "URL",
-         "The Redis that holds the queues: redis://HOST[:PORT][/DB] or unix:///PATH[?db=DB]");
+         "The Redis that holds the queues: redis[s]://HOST[:PORT][/DB] or unix:///PATH[?db=DB]");
+  option("Redis", "--redis-ca-file", raw.redis_ca_file, "FILE",
+         "CA bundle that a rediss:// server must be vouched for by; without it, the CAs of the system");
   option("Redis", "--redis-username-file", raw.redis_username_file, "FILE",
          "File with the ACL user's name; read again at each connect, so that it can rotate");
   option("Redis", "--redis-password-file", raw.redis_password_file, "FILE",
@@ -72,9 +80,22 @@ void DeclareServe(CLI::App& serve, RawOptions& raw) {
          "PEM certificate, leaf first; must be valid for SERVICE.NAMESPACE.svc");
   option("Serving", "--tls-private-key-file", raw.tls_private_key_file, "FILE", "PEM key of --tls-cert-file");
   option("Serving", "--tls-self-signed-hosts", raw.tls_self_signed_hosts, "HOSTS",
-         "Without certificate files one is made at start, valid for these names and addresses");
+         "What a certificate made by this server is valid for; without certificate files one is made at start");
   option("Serving", "--tls-ca-out-file", raw.tls_ca_out_file, "FILE",
          "Where to write the CA of the self-made certificate (- for standard output), for the APIService's caBundle");
+  serve
+      .add_flag("--tls-self-managed", raw.tls_self_managed,
+                "Make the certificate and its CA, share them between all replicas in a Secret, renew them in time, and "
+                "keep the APIService's caBundle right")
+      ->group("Serving");
+  option("Serving", "--tls-secret-name", raw.tls_secret_name, "NAME",
+         "The Secret for --tls-self-managed; it must exist, and is empty at first");
+  option("Serving", "--tls-secret-namespace", raw.tls_secret_namespace, "NAMESPACE",
+         "Where it is; without this, in the pod's namespace");
+  option(
+      "Serving", "--tls-certificate-lifetime", raw.tls_certificate_lifetime, "DURATION",
+      "How long a certificate of --tls-self-managed lasts, at least 1m; renewed after two thirds. Its CA lasts twelve "
+      "times as long");
   option("Serving", "--max-connections", raw.max_connections, "COUNT",
          "Client connections held at once; beyond, the idlest is closed");
   option("Serving", "--shutdown-delay-duration", raw.shutdown_delay_duration, "DURATION",
@@ -83,10 +104,15 @@ void DeclareServe(CLI::App& serve, RawOptions& raw) {
          "delegated: kube-apiserver says who is who and who may what (the default in a cluster or with --kubeconfig); "
          "client-certificate (the default with --client-ca-file); none: everybody, on a loopback address only");
   option("Access", "--kubeconfig", raw.kubeconfig, "FILE",
-         "How --auth=delegated reaches kube-apiserver; without it, by the pod's service account");
+         "How --auth=delegated, --tls-self-managed and --wake reach kube-apiserver; without it, by the pod's service "
+         "account");
   option("Access", "--client-ca-file", raw.client_ca_file, "FILE",
          "PEM bundle of CAs for --auth=client-certificate; clients need a certificate from one of them, except for "
          "/healthz, /livez and /readyz");
+  serve
+      .add_flag("--wake", raw.wake,
+                "Scale the targets of HPAs that ask for it by annotation from zero and to zero; see docs/zero.md")
+      ->group("Zero");
   option("Logging", "--log-format", raw.log_format, "FORMAT", "auto (text on a terminal, else JSON), text or json");
   option("Logging", "--log-level", raw.log_level, "LEVEL",
          "debug, audit (a line for each request), info, warning or error; each with those after it");
@@ -110,7 +136,7 @@ class Validator {
 
   std::chrono::milliseconds ParseMilliseconds(const char* flag, const std::string& text,
                                               std::chrono::milliseconds smallest, std::chrono::milliseconds largest) {
-    const auto parsed = ParseDuration(text);
+    const auto parsed = metrics::ParseDuration(text);
     const auto* duration = std::get_if<std::chrono::nanoseconds>(&parsed);
     if (duration == nullptr || *duration < smallest || *duration > largest) {
       Wrong(flag, text,
@@ -189,6 +215,39 @@ void ValidateRedis(const RawOptions& raw, ServeOptions& options, Validator& vali
   }
 }
 
+bool InCluster() {
+  return std::getenv("KUBERNETES_SERVICE_HOST") != nullptr && std::getenv("KUBERNETES_SERVICE_PORT") != nullptr;
+}
+
+/// What a name in Kubernetes is made of, so that it can stand in a URL.
+bool IsObjectName(const std::string& name) {
+  return !name.empty() && name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-.") == std::string::npos;
+}
+
+void ValidateSelfManaged(const RawOptions& raw, ServeOptions& options, Validator& validator) {
+  options.tls_self_managed = raw.tls_self_managed;
+  options.tls_secret_name = raw.tls_secret_name;
+  options.tls_secret_namespace = raw.tls_secret_namespace;
+  options.tls_certificate_lifetime = std::chrono::duration_cast<std::chrono::seconds>(
+      validator.ParseMilliseconds("--tls-certificate-lifetime", raw.tls_certificate_lifetime, std::chrono::minutes(1),
+                                  std::chrono::hours(24 * 365)));
+  if (!raw.tls_self_managed) {
+    return;
+  }
+  if (!raw.tls_cert_file.empty() || !raw.tls_ca_out_file.empty()) {
+    validator.problems().emplace_back("--tls-self-managed: does not go with --tls-cert-file or --tls-ca-out-file");
+  }
+  if (!IsObjectName(raw.tls_secret_name)) {
+    validator.Wrong("--tls-secret-name", raw.tls_secret_name, "is not a name that a Secret can have");
+  }
+  if (!raw.tls_secret_namespace.empty() && !IsObjectName(raw.tls_secret_namespace)) {
+    validator.Wrong("--tls-secret-namespace", raw.tls_secret_namespace, "is not a name that a namespace can have");
+  }
+  if (raw.kubeconfig.empty() && !InCluster()) {
+    validator.problems().emplace_back("--tls-self-managed: needs --kubeconfig outside of a cluster");
+  }
+}
+
 void ValidateServing(const RawOptions& raw, ServeOptions& options, Validator& validator) {
   options.listener.bind_address = raw.bind_address;
   if (!IsIpAddress(raw.bind_address)) {
@@ -212,14 +271,11 @@ void ValidateServing(const RawOptions& raw, ServeOptions& options, Validator& va
     validator.problems().emplace_back(
         "--tls-ca-out-file: is for the self-made certificate, but --tls-cert-file is given");
   }
+  ValidateSelfManaged(raw, options, validator);
   if (raw.tls_cert_file.empty() && options.tls_self_signed_hosts.empty()) {
     validator.Wrong("--tls-self-signed-hosts", raw.tls_self_signed_hosts,
                     "must name at least one host when there is no --tls-cert-file");
   }
-}
-
-bool InCluster() {
-  return std::getenv("KUBERNETES_SERVICE_HOST") != nullptr && std::getenv("KUBERNETES_SERVICE_PORT") != nullptr;
 }
 
 /// What the other flags and the surroundings ask for; nothing if that leaves it open.
@@ -260,8 +316,8 @@ void ValidateAccess(const RawOptions& raw, ServeOptions& options, Validator& val
   if (*mode == AuthMode::kDelegated && raw.kubeconfig.empty() && !InCluster()) {
     validator.Wrong("--auth", raw.auth, "needs --kubeconfig outside of a cluster");
   }
-  if (*mode != AuthMode::kDelegated && !raw.kubeconfig.empty()) {
-    validator.Wrong("--kubeconfig", raw.kubeconfig, "is for --auth=delegated");
+  if (*mode != AuthMode::kDelegated && !raw.tls_self_managed && !raw.wake && !raw.kubeconfig.empty()) {
+    validator.Wrong("--kubeconfig", raw.kubeconfig, "is for --auth=delegated, --tls-self-managed and --wake");
   }
   if (*mode == AuthMode::kDelegated && !raw.client_ca_file.empty()) {
     validator.Wrong("--client-ca-file", raw.client_ca_file,
@@ -279,12 +335,17 @@ std::vector<std::string> Validate(const RawOptions& raw, ServeOptions& options) 
                                                                           {"error", LogLevel::kError}}};
   Validator validator;
   ValidateRedis(raw, options, validator);
+  options.redis_ca_file = raw.redis_ca_file;
   options.redis_username_file = raw.redis_username_file;
   options.redis_password_file = raw.redis_password_file;
   options.redis_timeout = validator.ParseMilliseconds("--redis-timeout", raw.redis_timeout,
                                                       std::chrono::milliseconds(1), std::chrono::seconds(30));
   ValidateServing(raw, options, validator);
   ValidateAccess(raw, options, validator);
+  options.wake = raw.wake;
+  if (raw.wake && raw.kubeconfig.empty() && !InCluster()) {
+    validator.problems().emplace_back("--wake: needs --kubeconfig outside of a cluster");
+  }
   options.log_format = validator.ParseChoice("--log-format", raw.log_format, kFormats).value_or(options.log_format);
   options.log_level = validator.ParseChoice("--log-level", raw.log_level, kLevels).value_or(options.log_level);
   return std::move(validator.problems());

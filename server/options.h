@@ -18,12 +18,16 @@ enum class AuthMode : std::uint8_t { kNone, kClientCertificate, kDelegated };
 
 struct ServeOptions {
   http::ListenerOptions listener;
-  /// Both or neither; neither means a self-made certificate.
+  /// Both or neither; neither means a self-made certificate, or a shared one.
   std::string tls_cert_file;
   std::string tls_private_key_file;
   std::vector<std::string> tls_self_signed_hosts{"localhost", "127.0.0.1", "::1",
                                                  "queue-metrics-server.queue-metrics.svc"};
   std::string tls_ca_out_file;
+  bool tls_self_managed = false;
+  std::string tls_secret_name;
+  std::string tls_secret_namespace;  // Empty: the one of the pod, or of the kubeconfig's context.
+  std::chrono::seconds tls_certificate_lifetime{};
   std::string client_ca_file;
   AuthMode auth = AuthMode::kClientCertificate;
   std::string kubeconfig;  // Empty: what Kubernetes gives a pod.
@@ -31,9 +35,12 @@ struct ServeOptions {
   std::chrono::milliseconds shutdown_delay{5'000};
 
   metrics::redis::RedisUrl redis;
+  std::string redis_ca_file;
   std::string redis_username_file;
   std::string redis_password_file;
   std::chrono::milliseconds redis_timeout{1'000};
+
+  bool wake = false;  // Help HPAs that ask for it with zero.
 
   LogFormat log_format = LogFormat::kAuto;
   LogLevel log_level = LogLevel::kInfo;

@@ -105,6 +105,10 @@ struct Telemetry::Families {
       Make(registry, prometheus::BuildCounter(), "queue_metrics_certificate_reload_errors_total",
            "Changes of the certificate files that could not be taken into use.")
           .Add({});
+  Counter& shared_certificate_problems =
+      Make(registry, prometheus::BuildCounter(), "queue_metrics_shared_certificate_errors_total",
+           "Looks after which the shared certificate or the APIService's caBundle was not in order.")
+          .Add({});
   Family<Histogram>& round_trips =
       Make(registry, prometheus::BuildHistogram(), "queue_metrics_redis_round_trip_seconds",
            "Time of one pipelined round trip, by Redis source.");
@@ -163,6 +167,8 @@ void Telemetry::OnCertificate(std::chrono::system_clock::time_point not_after) {
 }
 
 void Telemetry::OnCertificateProblem() { families_->certificate_problems.Increment(); }
+
+void Telemetry::OnSharedCertificateProblem() { families_->shared_certificate_problems.Increment(); }
 
 void Telemetry::OnRequest(std::string_view verb, std::string_view metric, int code, std::chrono::nanoseconds duration) {
   const RequestSeries series = families_->SeriesOf({KnownVerb(verb), std::string(metric), code});

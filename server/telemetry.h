@@ -20,6 +20,7 @@ class Telemetry final : public http::ListenerObserver, public metrics::redis::Re
 
   void OnCertificate(std::chrono::system_clock::time_point not_after);
   void OnCertificateProblem();
+  void OnSharedCertificateProblem();
 
   /// `verb` as Kubernetes derives it. `metric` is from a closed set, which the caller sees to; empty for requests that
   /// are not for a metric.

@@ -20,6 +20,8 @@ UnavailableKind KindOfError(std::string_view error) {
       {"MASTERDOWN", UnavailableKind::kLoading},
       {"CLUSTERDOWN", UnavailableKind::kLoading},
       {"TRYAGAIN", UnavailableKind::kLoading},
+      {"MOVED", UnavailableKind::kLoading},
+      {"ASK", UnavailableKind::kLoading},
       {"BUSY", UnavailableKind::kLoading},
   });
   const std::string_view code = ErrorCode(error);

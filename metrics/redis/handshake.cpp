@@ -27,7 +27,18 @@ Failure AuthFailure(std::string_view error) {
 
 }  // namespace
 
-Handshake::Handshake(const Credentials& credentials, std::uint32_t database) : database_(database) {
+std::optional<Failure> RefusalOfRole(const Reply& reply) {
+  if (reply.type == Reply::Type::kError) {
+    return Failure{KindOfError(reply.text), "refused ROLE: " + QuoteError(reply.text)};
+  }
+  const std::string role = reply.elements.empty() ? std::string() : reply.elements.front().text;
+  if (role == "master") return std::nullopt;
+  if (role == "slave") return Failure{UnavailableKind::kLoading, "is a replica, not the master"};
+  return Failure{UnavailableKind::kProtocol, "does not call itself the master, but " + QuoteError(role)};
+}
+
+Handshake::Handshake(const Credentials& credentials, std::uint32_t database, bool must_be_master)
+    : database_(database) {
   if (!credentials.user.empty()) {
     batch_.Add({"AUTH", credentials.user, credentials.password});
     steps_.push_back(Step::kAuth);
@@ -41,10 +52,15 @@ Handshake::Handshake(const Credentials& credentials, std::uint32_t database) : d
   }
   batch_.Add({"PING"});
   steps_.push_back(Step::kPing);
+  if (must_be_master) {
+    batch_.Add({"ROLE"});
+    steps_.push_back(Step::kRole);
+  }
 }
 
 std::optional<Failure> Handshake::Take(const Reply& reply) {
   const Step step = steps_.at(next_++);
+  if (step == Step::kRole) return RefusalOfRole(reply);
   if (reply.type == Reply::Type::kStatus) return std::nullopt;
   // A connect to a free local port can meet itself, and then reads its own commands: arrays.
   if (reply.type != Reply::Type::kError) return Failure{UnavailableKind::kProtocol, "does not answer as Redis does"};
@@ -57,6 +73,7 @@ std::optional<Failure> Handshake::Take(const Reply& reply) {
     case Step::kSelect:
       return Failure{KindOfError(error), "refused SELECT " + std::to_string(database_) + ": " + QuoteError(error)};
     case Step::kPing:
+    case Step::kRole:
       break;  // NOPERM, LOADING, MASTERDOWN, …: Redis is alive, and reads get errors of their own.
   }
   return std::nullopt;

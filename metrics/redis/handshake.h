@@ -12,11 +12,15 @@
 
 namespace metrics::redis {
 
+/// Why a server is not believed to be the master, from its reply to ROLE. The text completes "Redis at HOST:PORT ".
+std::optional<Failure> RefusalOfRole(const Reply& reply);
+
 /// AUTH if there are credentials, SELECT if the database is not 0, and PING: nothing that a least ACL would have to
-/// grant besides. PING proves that Redis itself is alive, not only the kernel that accepts its connections.
+/// grant besides. PING proves that Redis itself is alive, not only the kernel that accepts its connections. And ROLE,
+/// if it must be the master.
 class Handshake {
  public:
-  Handshake(const Credentials& credentials, std::uint32_t database);
+  Handshake(const Credentials& credentials, std::uint32_t database, bool must_be_master = false);
 
   const std::string& bytes() const { return batch_.bytes(); }
 
@@ -28,7 +32,7 @@ class Handshake {
   bool done() const { return next_ == steps_.size(); }
 
  private:
-  enum class Step : std::uint8_t { kAuth, kSelect, kPing };
+  enum class Step : std::uint8_t { kAuth, kSelect, kPing, kRole };
 
   std::uint32_t database_;
   Batch batch_;

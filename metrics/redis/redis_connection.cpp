@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <new>
 #include <system_error>
 #include <utility>
 
@@ -18,8 +19,11 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds kShortestPause{50};
 constexpr milliseconds kLongestPause{1000};
+constexpr char kTlsAlert = '\x15';  // Begins what a TLS server says to a client that does not speak it.
 
 std::string Describe(int error) { return std::generic_category().message(error); }
+
+std::string SubjectFor(const RedisEndpoint& endpoint) { return "Redis at " + ToString(endpoint); }
 
 std::string NoAnswerWithin(milliseconds time) { return "no answer within " + std::to_string(time.count()) + " ms"; }
 
@@ -52,51 +56,58 @@ int ConnectError(int fd) {
 
 }  // namespace
 
-RedisConnection::RedisConnection(EventLoop& loop, RedisOptions options, RedisObserver& observer)
+RedisConnection::RedisConnection(EventLoop& loop, RedisOptions options, RedisObserver& observer, Target target)
     : loop_(loop),
       options_(std::move(options)),
-      subject_("Redis at " + ToString(options_.endpoint)),
+      target_(target),
       observer_(observer),
       mailbox_(std::make_shared<Mailbox>()),
+      endpoint_(options_.endpoint),
       random_(std::random_device{}()),
       on_socket_([this](std::uint32_t events) { OnSocket(events); }),
+      subject_(target == Target::kServer ? SubjectFor(endpoint_) : "The master"),
       requests_(subject_, options_.timeout) {
   mailbox_->owner = this;
   reported_ = status();
   timer_.emplace(loop, [this] { OnTimer(); });
-  loop_.Post([this] { StartAttempt(); });
+  if (target_ == Target::kServer) loop_.Post([this] { StartAttempt(); });
 }
 
 RedisConnection::~RedisConnection() {
-  {
-    const std::lock_guard lock(mailbox_->mutex);
-    mailbox_->owner = nullptr;
-  }
-  loop_.RunAndWait([this] { Shutdown(); });
+  if (timer_) loop_.RunAndWait([this] { End(); });
 }
 
 void RedisConnection::Send(Batch batch, Clock::time_point deadline, ResultCallback callback) {
   const auto now = Clock::now();
-  if (deadline <= now) {
-    return callback(FailureOf(UnavailableKind::kTimeout, "was not asked: the time for an answer was up"));
-  }
+  if (target_ == Target::kMaster) batch.Add({"ROLE"});
   std::unique_lock lock(mutex_);
+  if (deadline <= now) {
+    const Failure failure = FailureOf(UnavailableKind::kTimeout, "was not asked: the time for an answer was up");
+    lock.unlock();
+    return callback(failure);
+  }
   if (!is_up_ && !may_wait_) {
     const Failure failure = *failure_;
     lock.unlock();
     return callback(failure);
   }
   if (!requests_.HasRoomFor(batch, unwritten_.size())) {
+    const Failure failure =
+        FailureOf(UnavailableKind::kOverload, "was not asked: too much waits for its answers already");
     lock.unlock();
-    return callback(FailureOf(UnavailableKind::kOverload, "was not asked: too much waits for its answers already"));
+    return callback(failure);
   }
   RequestQueue::Request request{std::move(batch), now, deadline, std::move(callback)};
   if (is_up_) {
     const std::string& bytes = requests_.Dispatch(std::move(request), now);
-    if (!later_.empty() || loop_.RunsHere()) {
-      WriteLater(bytes);
-    } else {
-      Write(bytes);
+    try {
+      if (!later_.empty() || loop_.RunsHere()) {
+        WriteLater(bytes);
+      } else {
+        Write(bytes);
+      }
+    } catch (const std::bad_alloc&) {
+      GiveUpSocket();
     }
   } else {
     requests_.Wait(std::move(request));
@@ -110,21 +121,49 @@ SourceStatus RedisConnection::status() const {
   return {.up = false, .cause = failure_ ? failure_->text : subject_ + " is not connected yet"};
 }
 
+void RedisConnection::UseEndpoint(const RedisEndpoint& endpoint) {
+  endpoint_ = endpoint;
+  endpoint_.database = options_.endpoint.database;
+  {
+    const std::lock_guard lock(mutex_);
+    failure_ = FailureOf(UnavailableKind::kConnection, "is not the master any more");
+    subject_ = SubjectFor(endpoint_);
+    is_up_ = false;
+    may_wait_ = true;
+    requests_.set_subject(subject_);
+    requests_.Lose(*failure_, settled_);
+    if (attempt_ == 0) failure_.reset();  // There was no other before.
+  }
+  if (attempt_ == 0) reported_ = status();
+  if (socket_) CloseSocket();
+  failures_ = 0;
+  StartAttempt();
+  Report();
+}
+
+void RedisConnection::HasNoEndpoint(const Failure& why) {
+  FailWaiting(why);
+  Report();
+}
+
 void RedisConnection::StartAttempt() {
+  ++attempt_;
   Enter(State::kResolving, options_.timeout);
   try {
-    Resolve(options_.endpoint, [mailbox = mailbox_](Resolution resolution) {
+    Resolve(endpoint_, [mailbox = mailbox_, attempt = attempt_](Resolution resolution) {
       const std::lock_guard lock(mailbox->mutex);
-      RedisConnection* const owner = mailbox->owner;
-      if (owner == nullptr) return;
-      owner->loop_.Post([owner, resolution = std::move(resolution)] { owner->OnResolved(resolution); });
+      if (mailbox->owner == nullptr) return;
+      mailbox->owner->loop_.Post([mailbox, attempt, resolution = std::move(resolution)] {
+        if (RedisConnection* const owner = mailbox->Owner()) owner->OnResolved(attempt, resolution);
+      });
     });
   } catch (const std::system_error& error) {
     FailAttempt(UnavailableKind::kConnection, std::string("cannot be resolved: ") + error.what());
   }
 }
 
-void RedisConnection::OnResolved(const Resolution& resolution) {
+void RedisConnection::OnResolved(unsigned attempt, const Resolution& resolution) {
+  if (attempt != attempt_) return;  // Of an endpoint that is not used any more.
   if (resolution.addresses.empty()) {
     FailAttempt(UnavailableKind::kConnection, "cannot be resolved: " + resolution.error);
   } else {
@@ -160,6 +199,8 @@ void RedisConnection::OnSocket(std::uint32_t events) {
       connect_error_ = Describe(error);
       CloseSocket();
       ConnectToNextAddress();
+    } else if (options_.tls) {
+      Secure();
     } else {
       ShakeHands();
     }
@@ -173,15 +214,34 @@ void RedisConnection::OnSocket(std::uint32_t events) {
   Report();
 }
 
+void RedisConnection::Secure() {
+  std::string hello;
+  try {
+    const std::lock_guard lock(mutex_);
+    tls_.emplace(*options_.tls, endpoint_.host);
+    hello = tls_->TakeOutput();
+  } catch (const TlsError& error) {
+    CloseSocket();
+    FailAttempt(UnavailableKind::kConnection, error.what());
+    return;
+  }
+  loop_.ChangeWatch(socket_.get(), EPOLLIN, on_socket_);
+  Enter(State::kSecuring, options_.timeout);
+  const std::lock_guard lock(mutex_);
+  WriteToSocket(hello);
+}
+
 void RedisConnection::ShakeHands() {
   try {
-    handshake_.emplace(options_.credentials ? options_.credentials() : Credentials{}, options_.endpoint.database);
+    handshake_.emplace(options_.credentials ? options_.credentials() : Credentials{}, endpoint_.database,
+                       target_ == Target::kMaster);
   } catch (const std::exception& error) {
     CloseSocket();
     FailAttempt(UnavailableKind::kAuth, std::string("cannot be given credentials: ") + error.what());
     return;
   }
   reader_.emplace();
+  heard_ = false;
   loop_.ChangeWatch(socket_.get(), EPOLLIN, on_socket_);
   Enter(State::kHandshaking, options_.timeout);
   const std::lock_guard lock(mutex_);
@@ -192,17 +252,52 @@ void RedisConnection::Receive() {
   std::array<char, 16384> buffer;
   const auto size = ::recv(socket_.get(), buffer.data(), buffer.size(), 0);
   if (size > 0) {
+    const std::string_view bytes(buffer.data(), static_cast<std::size_t>(size));
     try {
-      reader_->Feed({buffer.data(), static_cast<std::size_t>(size)});
-      TakeReplies();
+      options_.tls ? ReceiveTls(bytes) : Feed(bytes);
     } catch (const ProtocolError& error) {
       Lose(UnavailableKind::kProtocol, std::string("answered ") + error.what());
+    } catch (const std::bad_alloc&) {
+      Lose(UnavailableKind::kConnection, "was not understood for want of memory");
     }
   } else if (size == 0) {
     Lose(UnavailableKind::kConnection, "closed the connection");
   } else if (errno != EAGAIN && errno != EINTR) {
     Lose(UnavailableKind::kConnection, "lost the connection: " + Describe(errno));
   }
+}
+
+void RedisConnection::ReceiveTls(std::string_view bytes) {
+  std::string plain;
+  bool established = false;
+  std::optional<std::string> problem;
+  {
+    const std::lock_guard lock(mutex_);
+    try {
+      tls_->Receive(bytes, plain);
+    } catch (const TlsError& error) {
+      problem = error.what();
+    }
+    WriteToSocket(tls_->TakeOutput());
+    established = tls_->established();
+  }
+  if (problem && state_ != State::kUp) {
+    CloseSocket();
+    FailAttempt(UnavailableKind::kConnection, *problem);
+    return;
+  }
+  if (problem) {
+    Lose(UnavailableKind::kConnection, *problem);
+    return;
+  }
+  if (state_ == State::kSecuring && established) ShakeHands();
+  if (!plain.empty()) Feed(plain);
+}
+
+void RedisConnection::Feed(std::string_view bytes) {
+  if (!std::exchange(heard_, true) && bytes.front() == kTlsAlert) throw ProtocolError("in TLS, not in plain text");
+  reader_->Feed(bytes);
+  TakeReplies();
 }
 
 void RedisConnection::TakeReplies() {
@@ -234,9 +329,9 @@ void RedisConnection::ComeUp() {
 }
 
 void RedisConnection::Lose(UnavailableKind kind, const std::string& what) {
-  if (state_ == State::kHandshaking) {
+  if (state_ != State::kUp) {
     CloseSocket();
-    FailAttempt(kind, what + " during the handshake");
+    FailAttempt(kind, what + HandshakeHint());
     return;
   }
   const bool lasted = Clock::now() - up_since_ >= options_.timeout;
@@ -256,14 +351,20 @@ void RedisConnection::Lose(UnavailableKind kind, const std::string& what) {
   }
 }
 
+std::string RedisConnection::HandshakeHint() const {
+  if (state_ == State::kSecuring) return " during the TLS handshake";
+  // A Redis that expects TLS says nothing to a client without.
+  return options_.tls || heard_ ? " during the handshake" : " during the handshake, as one does that expects TLS";
+}
+
 void RedisConnection::FailAttempt(UnavailableKind kind, const std::string& what) {
-  FailWaiting(kind, what);
+  FailWaiting(FailureOf(kind, what));
   Pause();
 }
 
-void RedisConnection::FailWaiting(UnavailableKind kind, const std::string& what) {
+void RedisConnection::FailWaiting(const Failure& why) {
   const std::lock_guard lock(mutex_);
-  failure_ = FailureOf(kind, what);
+  failure_ = why;
   may_wait_ = false;
   requests_.FailWaiting(*failure_, settled_);
 }
@@ -279,6 +380,7 @@ void RedisConnection::CloseSocket() {
   loop_.Unwatch(socket_.get());
   const std::lock_guard lock(mutex_);
   socket_ = UniqueFd();
+  tls_.reset();
   unwritten_.clear();
   later_.clear();
 }
@@ -293,7 +395,7 @@ void RedisConnection::Enter(State state, Clock::duration at_most) {
 void RedisConnection::OnTimer() {
   const auto now = Clock::now();
   // An answer that has arrived is not late because the loop is.
-  if (state_ == State::kHandshaking || state_ == State::kUp) Receive();
+  if (state_ >= State::kSecuring) Receive();
   bool is_stalled = false;
   {
     const std::lock_guard lock(mutex_);
@@ -322,12 +424,17 @@ void RedisConnection::OnStateEnd() {
     case State::kResolving:
       // A lookup cannot be cancelled. The attempt goes on when it ends, but nobody waits for that any more.
       state_end_ = Clock::time_point::max();
-      FailWaiting(UnavailableKind::kConnection, "cannot be resolved: " + NoAnswerWithin(options_.timeout));
+      FailWaiting(FailureOf(UnavailableKind::kConnection, "cannot be resolved: " + NoAnswerWithin(options_.timeout)));
       break;
     case State::kConnecting:
       connect_error_ = NoAnswerWithin(options_.timeout);
       CloseSocket();
       ConnectToNextAddress();
+      break;
+    case State::kSecuring:
+      CloseSocket();
+      FailAttempt(UnavailableKind::kTimeout,
+                  "accepts connections but does not answer in TLS: " + NoAnswerWithin(options_.timeout));
       break;
     case State::kHandshaking:
       CloseSocket();
@@ -339,7 +446,20 @@ void RedisConnection::OnStateEnd() {
   }
 }
 
+void RedisConnection::BelieveOnlyMaster() {
+  std::optional<Failure> refusal;
+  for (RequestQueue::Settled& settled : settled_) {
+    auto* const replies = std::get_if<std::vector<Reply>>(&settled.result);
+    if (replies == nullptr) continue;
+    refusal = RefusalOfRole(replies->back());
+    replies->pop_back();
+    if (refusal) settled.result = FailureOf(refusal->kind, refusal->text);
+  }
+  if (refusal && state_ == State::kUp) Lose(refusal->kind, refusal->text);
+}
+
 void RedisConnection::Report() {
+  if (target_ == Target::kMaster) BelieveOnlyMaster();
   for (RequestQueue::Settled& settled : settled_) {
     if (std::holds_alternative<std::vector<Reply>>(settled.result)) {
       observer_.OnRoundTrip(options_.name, Clock::now() - settled.started);
@@ -353,7 +473,11 @@ void RedisConnection::Report() {
   }
 }
 
-void RedisConnection::Shutdown() {
+void RedisConnection::End() {
+  {
+    const std::lock_guard lock(mailbox_->mutex);
+    mailbox_->owner = nullptr;
+  }
   {
     const std::lock_guard lock(mutex_);
     is_up_ = false;
@@ -368,6 +492,16 @@ void RedisConnection::Shutdown() {
 }
 
 void RedisConnection::Write(std::string_view bytes) {
+  if (!tls_) {
+    WriteToSocket(bytes);
+    return;
+  }
+  tls_->Send(bytes);
+  WriteToSocket(tls_->TakeOutput());
+}
+
+void RedisConnection::WriteToSocket(std::string_view bytes) {
+  if (bytes.empty()) return;
   if (unwritten_.empty()) {
     // What send() does not take waits for EPOLLOUT, whatever the reason: a broken socket is for Receive() to see.
     const auto sent = ::send(socket_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
@@ -380,14 +514,24 @@ void RedisConnection::Write(std::string_view bytes) {
 
 void RedisConnection::WriteLater(std::string_view bytes) {
   if (later_.empty()) {
-    loop_.Post([this] {
-      const std::lock_guard lock(mutex_);
-      if (!later_.empty()) Write(later_);
-      later_.clear();
+    loop_.Post([mailbox = mailbox_] {
+      if (RedisConnection* const owner = mailbox->Owner()) owner->WriteNow();
     });
   }
   later_ += bytes;
 }
+
+void RedisConnection::WriteNow() {
+  const std::lock_guard lock(mutex_);
+  try {
+    if (!later_.empty()) Write(later_);
+  } catch (const std::bad_alloc&) {
+    GiveUpSocket();
+  }
+  later_.clear();
+}
+
+void RedisConnection::GiveUpSocket() { ::shutdown(socket_.get(), SHUT_RDWR); }
 
 void RedisConnection::Flush() {
   const auto sent = ::send(socket_.get(), unwritten_.data(), unwritten_.size(), MSG_NOSIGNAL);

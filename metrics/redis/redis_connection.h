@@ -3,7 +3,6 @@
 
 #include <chrono>
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -16,26 +15,16 @@
 #include "metrics/redis/event_loop.h"
 #include "metrics/redis/handshake.h"
 #include "metrics/redis/redis_observer.h"
+#include "metrics/redis/redis_options.h"
 #include "metrics/redis/redis_source.h"
-#include "metrics/redis/redis_url.h"
 #include "metrics/redis/reply.h"
 #include "metrics/redis/request_queue.h"
 #include "metrics/redis/resolver.h"
 #include "metrics/redis/resp.h"
+#include "metrics/redis/tls_session.h"
 #include "metrics/redis/unique_fd.h"
 
 namespace metrics::redis {
-
-struct RedisOptions {
-  RedisEndpoint endpoint;
-  /// Asked at each connect, so that rotated credentials are found; on the loop, so it must be quick. What it
-  /// throws is told to clients and must hold no secret. Without it there is no AUTH.
-  std::function<Credentials()> credentials{};
-  /// How long a Redis that works may be silent: while a connection is opened, and while it owes an answer.
-  std::chrono::milliseconds timeout{1000};
-  /// The label of its telemetry.
-  std::string name = "default";
-};
 
 /// Connects at once, and again whenever the connection is lost, with growing and jittered pauses between failures.
 /// Batches of commands are sent in the order they come in, from whatever thread, and answered in that order.
@@ -52,70 +41,105 @@ class RedisConnection final : public RedisSource {
  public:
   using Clock = std::chrono::steady_clock;
 
+  enum class Target : std::uint8_t {
+    kServer,
+    /// A master that may move: the endpoint of the options is not used, but those that UseEndpoint() tells. The server
+    /// there is believed only as long as it calls itself the master: ROLE is asked when it is connected, and after each
+    /// batch in the same pipeline.
+    kMaster,
+  };
+
   /// `loop` and `observer` must outlive the connection.
   /// Throws std::system_error.
-  RedisConnection(EventLoop& loop, RedisOptions options, RedisObserver& observer);
+  RedisConnection(EventLoop& loop, RedisOptions options, RedisObserver& observer, Target target = Target::kServer);
   ~RedisConnection() override;
 
   void Send(Batch batch, Clock::time_point deadline, ResultCallback callback) override;
 
+  /// What the destructor does, for an owner that is on the loop's thread: it may be destroyed there after that.
+  void End();
+
+  /// The master is there from now on. What is in flight is sent again to it, if it is for the first time. On the
+  /// loop's thread.
+  void UseEndpoint(const RedisEndpoint& endpoint);
+  /// Nobody knows where the master is. On the loop's thread; not once UseEndpoint() was called.
+  void HasNoEndpoint(const Failure& why);
+
   SourceStatus status() const override;
   const std::string& name() const override { return options_.name; }
+  /// Not for a master that moves.
   const std::string& subject() const override { return subject_; }
   std::chrono::milliseconds timeout() const override { return options_.timeout; }
 
  private:
-  enum class State : std::uint8_t { kPausing, kResolving, kConnecting, kHandshaking, kUp };
+  enum class State : std::uint8_t { kPausing, kResolving, kConnecting, kSecuring, kHandshaking, kUp };
 
   /// Where a lookup leaves its answer, since it may end after the connection.
   struct Mailbox {
     std::mutex mutex;
     RedisConnection* owner;
+
+    RedisConnection* Owner() {
+      const std::lock_guard lock(mutex);
+      return owner;
+    }
   };
 
   // On the loop.
   void OnSocket(std::uint32_t events);
   void OnTimer();
   void OnStateEnd();
-  void OnResolved(const Resolution& resolution);
+  void OnResolved(unsigned attempt, const Resolution& resolution);
   void StartAttempt();
   void ConnectToNextAddress();
+  void Secure();
   void ShakeHands();
+  void WriteNow();
   void Receive();
+  void ReceiveTls(std::string_view bytes);
+  void Feed(std::string_view bytes);
   void TakeReplies();
   void ComeUp();
   void Lose(UnavailableKind kind, const std::string& what);
+  std::string HandshakeHint() const;
   void FailAttempt(UnavailableKind kind, const std::string& what);
-  void FailWaiting(UnavailableKind kind, const std::string& what);
+  void FailWaiting(const Failure& why);
   void Pause();
   void CloseSocket();
   void Enter(State state, Clock::duration at_most);
+  void BelieveOnlyMaster();
   void Report();
-  void Shutdown();
 
   // With mutex_ held.
   void Write(std::string_view bytes);
+  void WriteToSocket(std::string_view bytes);
   void WriteLater(std::string_view bytes);
+  /// A request stands in line for a reply that may never come: those after it would be taken for answers to others.
+  void GiveUpSocket();
   void Flush();
   void WakeAt(Clock::time_point when);
 
+  // On the loop's thread, or with mutex_ held.
   Failure FailureOf(UnavailableKind kind, const std::string& what) const;
 
   // Constant after construction.
   EventLoop& loop_;
   const RedisOptions options_;
-  const std::string subject_;
+  const Target target_;
   RedisObserver& observer_;
   const std::shared_ptr<Mailbox> mailbox_;
 
   // Used on the loop only.
   State state_ = State::kPausing;
   Clock::time_point state_end_ = Clock::time_point::max();  // When what state_ waits for is late.
+  RedisEndpoint endpoint_;
+  unsigned attempt_ = 0;  // To connect.
   std::vector<Address> addresses_;
   std::size_t next_address_ = 0;
   std::string connect_error_;
   std::optional<Handshake> handshake_;
   std::optional<ReplyReader> reader_;
+  bool heard_ = false;  // Anything, by reader_.
   Clock::time_point up_since_;
   unsigned failures_ = 0;  // In a row.
   std::minstd_rand random_;
@@ -126,10 +150,12 @@ class RedisConnection final : public RedisSource {
 
   // Guarded by mutex_.
   mutable std::mutex mutex_;
+  std::string subject_;  // Changed on the loop's thread only, like socket_.
   bool is_up_ = false;
   UniqueFd socket_;        // Changed on the loop only, which may therefore read it without mutex_.
   std::string later_;      // For one write, before the loop's thread waits again.
   std::string unwritten_;  // What the socket did not take.
+  std::optional<TlsSession> tls_;
   RequestQueue requests_;
   std::optional<Failure> failure_;  // The last one, since the connection was up.
   bool may_wait_ = true;

@@ -2,8 +2,12 @@
 #pragma once
 
 #include <chrono>
+#include <memory>
 #include <string>
 
+#include "metrics/redis/event_loop.h"
+#include "metrics/redis/redis_observer.h"
+#include "metrics/redis/redis_options.h"
 #include "metrics/redis/request_queue.h"
 #include "metrics/redis/resp.h"
 
@@ -40,5 +44,9 @@ class RedisSource {
   /// How long it may take to answer.
   virtual std::chrono::milliseconds timeout() const = 0;
 };
+
+/// Begins to connect, and does not wait for it. `loop` and `observer` must outlive the source.
+/// Throws std::system_error if the operating system refuses a descriptor or a thread.
+std::unique_ptr<RedisSource> MakeSource(EventLoop& loop, SourceOptions options, RedisObserver& observer);
 
 }  // namespace metrics::redis

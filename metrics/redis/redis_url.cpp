@@ -98,7 +98,7 @@ RedisUrl ParseTcp(std::string_view rest) {
     if (port.value_or(0) == 0) Fail("has a port that is not a number from 1 to 65535");
     url.endpoint.port = static_cast<std::uint16_t>(*port);
   }
-  if (tail.find_first_of("?#") != kNone) Fail("has a '?' or '#', which redis:// does not know");
+  if (tail.find_first_of("?#") != kNone) Fail("has a '?' or '#', which stands for nothing there");
   if (tail.size() > 1) url.endpoint.database = ParseDatabase(tail.substr(1));
   return url;
 }
@@ -139,8 +139,12 @@ RedisUrl ParseRedisUrl(std::string_view url) {
   constexpr std::string_view kUnix = "unix://";
   if (url.starts_with(kTcp)) return ParseTcp(url.substr(kTcp.size()));
   if (url.starts_with(kUnix)) return ParseUnix(url.substr(kUnix.size()));
-  if (url.starts_with(kTls)) Fail("asks for rediss://, but TLS to Redis is not supported yet");
-  Fail("does not begin with redis:// or unix://");
+  if (url.starts_with(kTls)) {
+    RedisUrl parsed = ParseTcp(url.substr(kTls.size()));
+    parsed.tls = true;
+    return parsed;
+  }
+  Fail("does not begin with redis://, rediss:// or unix://");
 }
 
 }  // namespace metrics::redis

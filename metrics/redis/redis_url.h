@@ -16,6 +16,8 @@ struct RedisEndpoint {
   /// A unix socket's path; empty for TCP.
   std::string unix_path{};
   std::uint32_t database = 0;
+
+  bool operator==(const RedisEndpoint&) const = default;
 };
 
 /// For messages: "10.0.0.7:6379", "[::1]:6379" or the path of the unix socket.
@@ -30,6 +32,8 @@ struct Credentials {
 struct RedisUrl {
   RedisEndpoint endpoint;
   std::optional<Credentials> credentials;
+  /// rediss://
+  bool tls = false;
 };
 
 /// The text names the part that is wrong, and never quotes it: any part may be a misplaced password.
@@ -38,7 +42,7 @@ class RedisUrlError : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-/// Parses `redis://[[user][:password]@]host[:port][/database]` or `unix://[[user][:password]@]/path[?db=database]`.
+/// Parses `redis[s]://[[user][:password]@]host[:port][/database]` or `unix://[[user][:password]@]/path[?db=database]`.
 /// User, password, host and path may be percent-encoded; an IPv6 address stands in brackets.
 /// Throws RedisUrlError.
 RedisUrl ParseRedisUrl(std::string_view url);

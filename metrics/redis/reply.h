@@ -10,12 +10,22 @@
 namespace metrics::redis {
 
 struct Reply {
-  enum class Type : std::uint8_t { kNil, kInteger, kString, kStatus, kError, kArray };
+  enum class Type : std::uint8_t {
+    kNil,
+    kInteger,
+    kString,
+    kStatus,
+    kError,
+    kArray,
+    kUnavailable,  // The server that has the key could not be asked; others of a cluster could.
+  };
 
   Type type = Type::kNil;
+  /// Of kUnavailable.
+  UnavailableKind kind{};
   /// Of kInteger.
   std::int64_t integer = 0;
-  /// Of kString, kStatus and kError; any bytes.
+  /// Of kString, kStatus and kError: any bytes. Of kUnavailable: a sentence for the client, without a secret.
   std::string text{};
   /// Of kArray.
   std::vector<Reply> elements{};

@@ -41,7 +41,7 @@ void RequestQueue::Take(Reply reply, Clock::time_point now, std::vector<Settled>
   Entry& oldest = in_flight_.front();
   if (oldest.request.callback) oldest.replies.push_back(std::move(reply));
   if (--oldest.owed > 0) return;
-  Settle(oldest, std::move(oldest.replies), settled);
+  Settle(oldest, oldest.request.batch.Unwrap(std::move(oldest.replies)), settled);
   memory_ -= MemoryFor(oldest.request.batch);
   in_flight_.pop_front();
 }

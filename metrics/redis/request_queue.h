@@ -5,6 +5,7 @@
 #include <deque>
 #include <functional>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -44,6 +45,8 @@ class RequestQueue {
   /// `subject` begins the texts of errors. `patience` is how long Redis may be silent while it owes an answer.
   RequestQueue(std::string subject, Clock::duration patience);
 
+  void set_subject(std::string subject) { subject_ = std::move(subject); }
+
   /// Whether `batch` fits in, besides `others` bytes that the owner keeps; when there is nothing else, any does. What
   /// follows does not ask.
   bool HasRoomFor(const Batch& batch, std::size_t others) const;
@@ -78,20 +81,20 @@ class RequestQueue {
  private:
   struct Entry {
     Request request;  // Once it is settled, without a callback and a batch.
-    std::size_t owed = request.batch.size();
+    std::size_t owed = request.batch.raw_size();
     std::vector<Reply> replies{};
     bool is_repeated = false;
   };
 
   static std::size_t MemoryFor(const Batch& batch) {
-    return sizeof(Entry) + batch.bytes().size() + batch.size() * sizeof(Reply);
+    return sizeof(Entry) + batch.bytes().size() + batch.raw_size() * sizeof(Reply);
   }
 
   const std::string& Dispatch(Entry entry, Clock::time_point now);
   void Settle(Entry& entry, Result result, std::vector<Settled>& settled);
   void Forget(std::deque<Entry>& entries);
 
-  const std::string subject_;
+  std::string subject_;
   const Clock::duration patience_;
   std::deque<Entry> waiting_;
   std::deque<Entry> in_flight_;

@@ -1,9 +1,12 @@
 #include "metrics/redis/resp.h"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
+#include <iterator>
 #include <new>
 #include <span>
+#include <utility>
 
 #include <hiredis/hiredis.h>
 
@@ -19,6 +22,11 @@ void AppendHeader(std::string& out, char type, std::size_t number) {
   out += "\r\n";
 }
 
+constexpr std::string_view kMulti = "*1\r\n$5\r\nMULTI\r\n";
+constexpr std::string_view kExec = "*1\r\n$4\r\nEXEC\r\n";
+
+bool IsError(const Reply& reply) { return reply.type == Reply::Type::kError; }
+
 int Depth(const redisReadTask* task) {
   int depth = 0;
   for (const auto* parent = task->parent; parent != nullptr; parent = parent->parent) ++depth;
@@ -28,12 +36,74 @@ int Depth(const redisReadTask* task) {
 }  // namespace
 
 void Batch::Add(std::initializer_list<std::string_view> words) {
+  Command command;
+  command.begin = bytes_.size();
+  const std::size_t key_index = *words.begin() == "XINFO" ? 2 : 1;
+  std::size_t index = 0;
   AppendHeader(bytes_, '*', words.size());
   for (const std::string_view word : words) {
     AppendHeader(bytes_, '$', word.size());
+    if (index++ == key_index) {
+      command.key_begin = bytes_.size();
+      command.key_size = word.size();
+    }
     bytes_.append(word).append("\r\n");
   }
-  ++size_;
+  command.end = bytes_.size();
+  commands_.push_back(command);
+}
+
+void Batch::AddFrom(const Batch& other, std::size_t index) {
+  Command command = other.commands_[index];
+  const std::size_t begin = bytes_.size();
+  bytes_.append(other.bytes_, command.begin, command.end - command.begin);
+  command.key_begin += begin - command.begin;
+  command.begin = begin;
+  command.end = bytes_.size();
+  commands_.push_back(command);
+}
+
+void Batch::BeginTransaction() {
+  bytes_ += kMulti;
+  transactions_.push_back({commands_.size(), 0});
+}
+
+void Batch::EndTransaction() {
+  bytes_ += kExec;
+  transactions_.back().count = commands_.size() - transactions_.back().first;
+}
+
+std::string_view Batch::Key(std::size_t index) const {
+  const Command& command = commands_[index];
+  return std::string_view(bytes_).substr(command.key_begin, command.key_size);
+}
+
+std::vector<Reply> Batch::Unwrap(std::vector<Reply> raw) const {
+  if (transactions_.empty()) return raw;
+  std::vector<Reply> replies;
+  replies.reserve(size());
+  auto next = raw.begin();
+  const auto take = [&](std::size_t count) {
+    const auto begin = next;
+    next += static_cast<std::ptrdiff_t>(count);
+    replies.insert(replies.end(), std::make_move_iterator(begin), std::make_move_iterator(next));
+  };
+  for (const auto& [first, count] : transactions_) {
+    take(first - replies.size());
+    const std::span<Reply> preface(&*next, count + 1);  // To MULTI, then "QUEUED" for each command.
+    next += static_cast<std::ptrdiff_t>(count + 1);
+    Reply& result = *next++;
+    if (result.type == Reply::Type::kArray && result.elements.size() == count) {
+      replies.insert(replies.end(), std::make_move_iterator(result.elements.begin()),
+                     std::make_move_iterator(result.elements.end()));
+    } else {
+      // The first refusal is the cause of those that follow.
+      const auto refused = std::find_if(preface.begin(), preface.end(), IsError);
+      replies.insert(replies.end(), count, refused == preface.end() ? result : *refused);
+    }
+  }
+  take(size() - replies.size());
+  return replies;
 }
 
 /// What hiredis calls for each piece of a reply. The pieces are built in place: `root` owns them all, and hiredis holds

@@ -7,6 +7,7 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "metrics/redis/reply.h"
 
@@ -14,19 +15,49 @@ struct redisReader;
 
 namespace metrics::redis {
 
-/// Commands that are sent together and answered in order.
+/// Commands that are sent together and answered in order, one reply for each.
 class Batch {
  public:
+  /// Commands that one server must be asked for, because it executes nothing else among them.
+  struct Transaction {
+    std::size_t first = 0;
+    std::size_t count = 0;
+  };
+
   /// Adds one command; its words may hold any bytes.
   void Add(std::initializer_list<std::string_view> words);
+  /// Adds a copy of command `index` of `other`.
+  void AddFrom(const Batch& other, std::size_t index);
+
+  /// The commands added in between are a transaction; at least one. Not nested. If Redis refuses one of them, or to
+  /// make it a transaction, its error is the reply to each.
+  void BeginTransaction();
+  void EndTransaction();
+
+  /// How many commands were added, which is how many replies there will be.
+  std::size_t size() const { return commands_.size(); }
+  /// The key of command `index`: the word after its name, or after the subcommand of XINFO; empty if it has none.
+  std::string_view Key(std::size_t index) const;
+  /// In their order.
+  const std::vector<Transaction>& transactions() const { return transactions_; }
 
   const std::string& bytes() const { return bytes_; }
-  /// How many replies there will be.
-  std::size_t size() const { return size_; }
+  /// How many replies Redis gives to `bytes()`.
+  std::size_t raw_size() const { return commands_.size() + 2 * transactions_.size(); }
+  /// One reply for each command from what Redis replied to `bytes()`.
+  std::vector<Reply> Unwrap(std::vector<Reply> raw) const;
 
  private:
+  struct Command {
+    std::size_t begin = 0;
+    std::size_t end = 0;
+    std::size_t key_begin = 0;
+    std::size_t key_size = 0;
+  };
+
   std::string bytes_;
-  std::size_t size_ = 0;
+  std::vector<Command> commands_;
+  std::vector<Transaction> transactions_;
 };
 
 /// The bytes are not RESP2, or go beyond what a queue's reply can be. The text completes "answered ".
@@ -39,7 +70,7 @@ class ProtocolError : public std::runtime_error {
 /// bounded in bytes, in elements and in depth, so that a server gone wrong cannot fill the memory.
 class ReplyReader {
  public:
-  static constexpr std::size_t kMaxReplyBytes = std::size_t{1} << 20U;
+  static constexpr std::size_t kMaxReplyBytes = std::size_t{16} << 20U;  // Some layouts read messages.
   static constexpr std::size_t kMaxReplyElements = std::size_t{1} << 16U;
   static constexpr int kMaxDepth = 7;  // All that hiredis 0.14 can follow.
 

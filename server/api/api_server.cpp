@@ -9,6 +9,7 @@
 #include <utility>
 #include <variant>
 
+#include "metrics/duration.h"
 #include "server/api/api_error.h"
 #include "server/api/discovery.h"
 #include "server/api/document_hash.h"
@@ -17,7 +18,6 @@
 #include "server/api/lower_case.h"
 #include "server/api/openapi.h"
 #include "server/api/request_info.h"
-#include "server/duration.h"
 #include "server/http/http_date.h"
 #include "server/wire/json.h"
 #include "server/wire/negotiation.h"
@@ -282,7 +282,7 @@ std::chrono::steady_clock::time_point ApiServer::Deadline(const http::Request& r
   std::chrono::nanoseconds timeout = parts_.request_timeout;
   const std::string_view text = request.QueryValue("timeout").value_or("");
   if (!text.empty()) {
-    const auto parsed = ParseDuration(text);
+    const auto parsed = metrics::ParseDuration(text);
     if (const auto* problem = std::get_if<std::string>(&parsed)) {
       throw ApiError(wire::BadRequest("invalid timeout specified in the request URL - " + *problem));
     }

@@ -1,5 +1,6 @@
 #include "server/auth/access_control.h"
 
+#include <chrono>
 #include <utility>
 
 #include "server/api/request_info.h"
@@ -10,7 +11,7 @@ namespace server::auth {
 namespace {
 
 std::optional<Denial> DenialOf(const http::Request& request) {
-  if (request.client_certificate) {
+  if (request.client_certificate && std::chrono::system_clock::now() < request.client_certificate->not_after) {
     // To answer as if it had been the caller who asked would be worse than not to answer.
     return AsksToImpersonate(request) ? std::optional(Denial{403, "forbidden: impersonation is not supported"})
                                       : std::nullopt;

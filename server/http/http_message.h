@@ -1,6 +1,7 @@
 // Requests and responses as plain data: what the API documents are written against, whatever carries them.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -27,6 +28,8 @@ class PresentedCertificates;
 struct ClientCertificate {
   std::string common_name;
   std::vector<std::string> organizations;
+  /// The connection may outlive it.
+  std::chrono::system_clock::time_point not_after = std::chrono::system_clock::time_point::max();
 };
 
 struct Request {

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cerrno>
 #include <mutex>
+#include <new>
 #include <optional>
 #include <system_error>
 #include <unordered_map>
@@ -132,6 +133,11 @@ struct HandshakeStep {
 struct Mail {
   std::vector<Answer> answers;
   std::vector<HandshakeStep> handshakes;
+
+  void Reserve(std::size_t count) {
+    answers.reserve(count);
+    handshakes.reserve(count);
+  }
 };
 
 /// Mail on its way to the reactor, which it wakes.
@@ -162,6 +168,12 @@ class Mailbox {
   }
 
   // For the reactor only.
+
+  /// From now on `count` answers and handshakes can be put without more memory.
+  void Reserve(std::size_t count) {
+    const std::lock_guard lock(mutex_);
+    mail_.Reserve(count);
+  }
 
   /// Readable, edge-triggered, when there is something to look at.
   int fd() const { return wake_.get(); }
@@ -218,7 +230,12 @@ struct Exchange {
 
   void Respond(Response response) const {
     bool close = responder->closing;  // Asked for only now: the answer may have been long in coming.
-    std::string bytes = responder->engine.Render(head, std::move(response), close);
+    std::string bytes;
+    try {
+      bytes = responder->engine.Render(head, std::move(response), close);
+    } catch (const std::bad_alloc&) {
+      close = true;  // Without an answer.
+    }
     responder->mailbox.Put({connection, std::move(bytes), close});
   }
 };
@@ -242,6 +259,9 @@ class HttpsServer::Reactor {
     }
     Watch(listener_.get(), kListenerId, EPOLLIN);
     Watch(responder_->mailbox.fd(), kMailboxId, EPOLLIN | EPOLLET);
+    // There is memory for the answer of every connection, even when there is none for more.
+    responder_->mailbox.Reserve(max_connections_);
+    mail_.Reserve(max_connections_);
   }
 
   Reactor(const Reactor&) = delete;
@@ -319,7 +339,13 @@ class HttpsServer::Reactor {
   void OnEvent(const epoll_event& event) {
     switch (event.data.u64) {
       case kListenerId:
-        return Accept();
+        try {
+          Accept();
+        } catch (const std::bad_alloc&) {
+          ShedOne();
+          PauseAccepting();
+        }
+        return;
       case kMailboxId:
         responder_->mailbox.Drain();
         if (drain_requested_ && !draining_) {
@@ -342,7 +368,11 @@ class HttpsServer::Reactor {
     connection.readable = connection.readable || (event.events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0;
     if (connection.state == Connection::State::kHandshake) {
       connection.writable = connection.writable || (event.events & EPOLLOUT) != 0;
-      ShakeHands(found->first, connection);
+      try {
+        ShakeHands(found->first, connection);
+      } catch (const std::bad_alloc&) {
+        Close(found);
+      }
     } else {
       Advance(found);
     }
@@ -511,15 +541,28 @@ class HttpsServer::Reactor {
     connection.scanned = 0;
   }
 
-  /// Does all that can be done for a connection now. Closes it when it has come to its end.
+  /// Does all that can be done for a connection now. Closes it when it has come to its end, or there is no memory for
+  /// it: this client can come again. Throws nothing.
   void Advance(ConnectionMap::iterator it) {
-    Connection& connection = it->second;
+    bool open = true;
+    try {
+      open = AdvanceUntilWaiting(it->first, it->second);
+    } catch (const std::bad_alloc&) {
+      open = false;
+    }
+    if (!open) {
+      Close(it);
+    }
+  }
+
+  /// False when the connection is to be closed.
+  bool AdvanceUntilWaiting(std::uint64_t id, Connection& connection) {
     bool open = true;
     bool progress = true;
     while (open && progress) {
       switch (connection.state) {
         case Connection::State::kHead:
-          open = ReadHead(it->first, connection, progress);
+          open = ReadHead(id, connection, progress);
           break;
         case Connection::State::kResponse:
           open = WriteResponse(connection, progress);
@@ -534,9 +577,7 @@ class HttpsServer::Reactor {
           break;
       }
     }
-    if (!open) {
-      Close(it);
-    }
+    return open;
   }
 
   /// False when the connection is to be closed. `progress` says whether the state may have changed.
@@ -659,7 +700,11 @@ class HttpsServer::Reactor {
     for (const HandshakeStep& step : mail_.handshakes) {
       const auto found = connections_.find(step.connection);
       if (found != connections_.end()) {
-        OnHandshakeStep(found, step.result);
+        try {
+          OnHandshakeStep(found, step.result);
+        } catch (const std::bad_alloc&) {
+          Close(found);
+        }
       }
     }
     mail_.handshakes.clear();

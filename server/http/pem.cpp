@@ -11,6 +11,17 @@ UniqueBio Memory(const std::string& pem) {
   return bio;
 }
 
+template <typename Write>
+std::string Written(Write write) {
+  const UniqueBio bio(BIO_new(BIO_s_mem()));
+  if (!bio || write(bio.get()) != 1) {
+    throw OpensslError("cannot write PEM");
+  }
+  char* data = nullptr;
+  const auto size = BIO_get_mem_data(bio.get(), &data);
+  return {data, static_cast<std::size_t>(size)};
+}
+
 }  // namespace
 
 std::vector<UniqueCertificate> ReadCertificates(const std::string& pem, const std::string& what) {
@@ -27,6 +38,26 @@ std::vector<UniqueCertificate> ReadCertificates(const std::string& pem, const st
   return certificates;
 }
 
+UniqueKey ReadKey(const std::string& pem, const std::string& what) {
+  const UniqueBio bio = Memory(pem);
+  // The empty passphrase makes an encrypted key an error instead of a question on the terminal.
+  std::string no_passphrase;
+  UniqueKey key(PEM_read_bio_PrivateKey(bio.get(), nullptr, nullptr, no_passphrase.data()));
+  if (!key) {
+    throw OpensslError(what + ": the private key is not an unencrypted PEM key");
+  }
+  return key;
+}
+
+std::string ToPem(X509* certificate) {
+  return Written([&](BIO* bio) { return PEM_write_bio_X509(bio, certificate); });
+}
+
+std::string ToPem(EVP_PKEY* private_key) {
+  return Written(
+      [&](BIO* bio) { return PEM_write_bio_PrivateKey(bio, private_key, nullptr, nullptr, 0, nullptr, nullptr); });
+}
+
 void UseCertificate(SSL_CTX* context, const std::string& certificates, const std::string& private_key,
                     const std::string& what) {
   const auto chain = ReadCertificates(certificates, what);
@@ -38,13 +69,7 @@ void UseCertificate(SSL_CTX* context, const std::string& certificates, const std
       throw OpensslError(what + ": the certificate chain cannot be used");
     }
   }
-  const UniqueBio bio = Memory(private_key);
-  // The empty passphrase makes an encrypted key an error instead of a question on the terminal.
-  std::string no_passphrase;
-  const UniqueKey key(PEM_read_bio_PrivateKey(bio.get(), nullptr, nullptr, no_passphrase.data()));
-  if (!key) {
-    throw OpensslError(what + ": the private key is not an unencrypted PEM key");
-  }
+  const UniqueKey key = ReadKey(private_key, what);
   if (SSL_CTX_use_PrivateKey(context, key.get()) != 1 || SSL_CTX_check_private_key(context) != 1) {
     throw OpensslError(what + ": the private key does not belong to the certificate");
   }

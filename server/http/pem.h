@@ -14,6 +14,12 @@ namespace server::http {
 /// begins with `what`.
 std::vector<UniqueCertificate> ReadCertificates(const std::string& pem, const std::string& what);
 
+/// The unencrypted private key of `pem`. Throws std::runtime_error that begins with `what`.
+UniqueKey ReadKey(const std::string& pem, const std::string& what);
+
+std::string ToPem(X509* certificate);
+std::string ToPem(EVP_PKEY* private_key);
+
 /// Presents the chain in `certificates` (leaf first) with `private_key`, both PEM. Throws std::runtime_error that
 /// begins with `what`.
 void UseCertificate(SSL_CTX* context, const std::string& certificates, const std::string& private_key,

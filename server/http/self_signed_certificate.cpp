@@ -1,127 +1,13 @@
 #include "server/http/self_signed_certificate.h"
 
-#include <array>
-
-#include <arpa/inet.h>
-
-#include "server/http/openssl_error.h"
+#include "server/http/certificate_authority.h"
 
 namespace server::http {
-namespace {
-
-struct CertifiedKey {
-  UniqueCertificate certificate;
-  UniqueKey key;
-};
-
-void Require(int result, const char* what) {
-  if (result <= 0) {
-    throw OpensslError(what);
-  }
-}
-
-bool IsIpAddress(const std::string& host) {
-  std::array<unsigned char, sizeof(in6_addr)> address{};
-  return inet_pton(AF_INET, host.c_str(), address.data()) == 1 ||
-         inet_pton(AF_INET6, host.c_str(), address.data()) == 1;
-}
-
-std::string SubjectAlternativeNames(const std::vector<std::string>& hosts) {
-  std::string names;
-  for (const std::string& host : hosts) {
-    // OpenSSL reads a small language here, in which ',' and ':' would start something else.
-    const bool dns_name = !host.empty() && host.find_first_not_of(
-                                               "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                                               "0123456789-.*_") == std::string::npos;
-    if (!dns_name && !IsIpAddress(host)) {
-      throw std::invalid_argument("\"" + host + "\" is neither a DNS name nor an IP address");
-    }
-    names += (names.empty() ? "" : ",") + std::string(IsIpAddress(host) ? "IP:" : "DNS:") + host;
-  }
-  if (names.empty()) {
-    throw std::invalid_argument("a certificate needs at least one host");
-  }
-  return names;
-}
-
-void AddExtension(X509* certificate, X509* issuer, int nid, const char* value) {
-  X509V3_CTX context{};
-  X509V3_set_ctx(&context, issuer, certificate, nullptr, nullptr, 0);
-  const UniqueExtension extension(X509V3_EXT_conf_nid(nullptr, &context, nid, value));
-  if (!extension) {
-    throw OpensslError(std::string("cannot make the certificate extension ") + value);
-  }
-  Require(X509_add_ext(certificate, extension.get(), -1), "cannot add a certificate extension");
-}
-
-/// Unsigned, with everything a CA and a leaf have in common.
-CertifiedKey NewCertificate(const char* common_name, std::chrono::hours lifetime) {
-  CertifiedKey made{UniqueCertificate(X509_new()), UniqueKey(EVP_EC_gen("P-256"))};
-  if (!made.certificate || !made.key) {
-    throw OpensslError("cannot make a key pair");
-  }
-  X509* certificate = made.certificate.get();
-  Require(X509_set_version(certificate, X509_VERSION_3), "cannot set the certificate's version");
-  const std::unique_ptr<BIGNUM, OpensslDeleter<BN_free>> serial(BN_new());
-  constexpr int kSerialBits = 127;  // CA/Browser Forum: at least 64 random bits.
-  if (!serial || BN_rand(serial.get(), kSerialBits, BN_RAND_TOP_ANY, BN_RAND_BOTTOM_ANY) != 1 ||
-      BN_to_ASN1_INTEGER(serial.get(), X509_get_serialNumber(certificate)) == nullptr) {
-    throw OpensslError("cannot make a serial number");
-  }
-  constexpr std::chrono::seconds kClockSkew = std::chrono::hours(1);
-  X509_gmtime_adj(X509_getm_notBefore(certificate), -kClockSkew.count());
-  X509_gmtime_adj(X509_getm_notAfter(certificate), std::chrono::seconds(lifetime).count());
-  Require(X509_NAME_add_entry_by_txt(X509_get_subject_name(certificate), "CN", MBSTRING_ASC,
-                                     reinterpret_cast<const unsigned char*>(common_name), -1, -1, 0),
-          "cannot set the certificate's subject");
-  Require(X509_set_pubkey(certificate, made.key.get()), "cannot set the certificate's key");
-  return made;
-}
-
-void Sign(X509* certificate, const CertifiedKey& issuer) {
-  Require(X509_set_issuer_name(certificate, X509_get_subject_name(issuer.certificate.get())), "cannot set the issuer");
-  AddExtension(certificate, issuer.certificate.get(), NID_authority_key_identifier, "keyid");
-  Require(X509_sign(certificate, issuer.key.get(), EVP_sha256()), "cannot sign the certificate");
-}
-
-std::string Contents(const UniqueBio& bio) {
-  char* data = nullptr;
-  const auto size = BIO_get_mem_data(bio.get(), &data);
-  return {data, static_cast<std::size_t>(size)};
-}
-
-std::string ToPem(X509* certificate) {
-  const UniqueBio bio(BIO_new(BIO_s_mem()));
-  Require(PEM_write_bio_X509(bio.get(), certificate), "cannot write the certificate");
-  return Contents(bio);
-}
-
-std::string ToPem(EVP_PKEY* key) {
-  const UniqueBio bio(BIO_new(BIO_s_mem()));
-  Require(PEM_write_bio_PrivateKey(bio.get(), key, nullptr, nullptr, 0, nullptr, nullptr), "cannot write the key");
-  return Contents(bio);
-}
-
-}  // namespace
 
 SelfSignedCertificate MakeSelfSignedCertificate(const std::vector<std::string>& hosts, std::chrono::hours lifetime) {
-  const std::string names = SubjectAlternativeNames(hosts);
-
-  const CertifiedKey ca = NewCertificate("queue-metrics-server self-made CA", lifetime);
-  AddExtension(ca.certificate.get(), ca.certificate.get(), NID_basic_constraints, "critical,CA:TRUE,pathlen:0");
-  AddExtension(ca.certificate.get(), ca.certificate.get(), NID_key_usage, "critical,keyCertSign");
-  AddExtension(ca.certificate.get(), ca.certificate.get(), NID_subject_key_identifier, "hash");
-  Sign(ca.certificate.get(), ca);
-
-  const CertifiedKey leaf = NewCertificate("queue-metrics-server", lifetime);
-  AddExtension(leaf.certificate.get(), ca.certificate.get(), NID_basic_constraints, "critical,CA:FALSE");
-  AddExtension(leaf.certificate.get(), ca.certificate.get(), NID_key_usage, "critical,digitalSignature");
-  AddExtension(leaf.certificate.get(), ca.certificate.get(), NID_ext_key_usage, "serverAuth");
-  AddExtension(leaf.certificate.get(), ca.certificate.get(), NID_subject_alt_name, names.c_str());
-  Sign(leaf.certificate.get(), ca);
-
-  const std::string ca_pem = ToPem(ca.certificate.get());
-  return {ToPem(leaf.certificate.get()) + ca_pem, ToPem(leaf.key.get()), ca_pem};
+  CertifiedKey authority = MakeAuthority(lifetime);
+  CertifiedKey leaf = IssueServingCertificate(authority, hosts, lifetime);
+  return {leaf.certificate + authority.certificate, std::move(leaf.private_key), std::move(authority.certificate)};
 }
 
 }  // namespace server::http

@@ -67,9 +67,9 @@ std::vector<std::string> Intermediates(const SSL* session) {
   return intermediates;
 }
 
-std::chrono::system_clock::time_point NotAfter(const SSL_CTX* context) {
+std::chrono::system_clock::time_point NotAfter(const X509* certificate) {
   std::tm end{};
-  if (ASN1_TIME_to_tm(X509_get0_notAfter(SSL_CTX_get0_certificate(context)), &end) != 1) {
+  if (ASN1_TIME_to_tm(X509_get0_notAfter(certificate), &end) != 1) {
     throw OpensslError("the certificate's end of validity cannot be read");
   }
   return std::chrono::system_clock::from_time_t(timegm(&end));
@@ -105,7 +105,7 @@ TlsContext::TlsContext(const TlsMaterial& material) : context_(SSL_CTX_new(TLS_s
     SSL_CTX_set_max_cert_list(context, kMaxClientChain);
     SSL_CTX_set_session_ticket_cb(context, &KeepIntermediates, nullptr, nullptr);
   }
-  not_after_ = NotAfter(context);
+  not_after_ = NotAfter(SSL_CTX_get0_certificate(context));
 }
 
 ssl_st* TlsContext::NewSession(int fd) const {
@@ -129,6 +129,7 @@ std::optional<ClientCertificate> TlsContext::VerifiedClient(ssl_st* session) {
   ClientCertificate client;
   client.common_name = common_names.empty() ? std::string() : std::move(common_names.back());
   client.organizations = NameEntries(subject, OBJ_nid2obj(NID_organizationName));
+  client.not_after = NotAfter(certificate);
   return client;
 }
 

@@ -2,22 +2,18 @@
 #pragma once
 
 #include <chrono>
-#include <condition_variable>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <thread>
 
+#include "server/follower.h"
 #include "server/http/tls_context.h"
 
 namespace server::http {
 
-/// Looks at the files once a second: reading three small files costs less than being clever about how a Kubernetes
-/// volume (a `..data` symlink that is swapped), cert-manager or an editor replaces them. Certificate and key may be
-/// replaced one after the other; until they fit, the old pair stays.
+/// Certificate and key may be replaced one after the other; until they fit, the old pair stays.
 class TlsReloader {
  public:
   struct Hooks {
@@ -32,26 +28,17 @@ class TlsReloader {
 
   /// `current` is in use already. The hooks are called from a thread of this object.
   TlsReloader(TlsMaterial current, Hooks hooks);
-  TlsReloader(const TlsReloader&) = delete;
-  TlsReloader& operator=(const TlsReloader&) = delete;
-  ~TlsReloader();
+
+  /// Whether this is the certificate in use. Any thread.
+  bool Uses(std::string_view certificate_chain) const {
+    return follower_.Current().certificate_chain == certificate_chain;
+  }
 
   /// Why the files are not in use as they are now; nothing when they are. Any thread.
-  std::optional<std::string> Problem() const;
+  std::optional<std::string> Problem() const { return follower_.Problem(); }
 
  private:
-  void Run(const std::stop_token& stop);
-  void Look();
-  void SetProblem(std::optional<std::string> problem);
-
-  const Hooks hooks_;
-  TlsMaterial current_;  // The thread's own.
-
-  mutable std::mutex mutex_;
-  std::condition_variable_any stopping_;
-  std::optional<std::string> problem_;  // Guarded by mutex_.
-
-  std::jthread thread_;  // Last, so that it ends first.
+  Follower<TlsMaterial> follower_;
 };
 
 }  // namespace server::http

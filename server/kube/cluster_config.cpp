@@ -34,6 +34,7 @@ std::optional<ClusterConfig> InClusterConfig(const char* host, const char* port,
   }
   config.ca.file = service_account / "ca.crt";
   config.token.file = service_account / "token";
+  config.own_namespace.file = service_account / "namespace";
   return config;
 }
 

@@ -35,6 +35,7 @@ struct ClusterConfig {
   Material client_certificate;  // PEM; with its key, or neither.
   Material client_key;
   Material token;
+  Material own_namespace;  // Whose objects are ours: the pod's, or the one of the kubeconfig's context. May be empty.
 };
 
 /// What Kubernetes gives every pod; `host` and `port` are the environment's KUBERNETES_SERVICE_HOST and _PORT, or null.

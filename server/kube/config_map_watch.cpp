@@ -1,43 +1,10 @@
 #include "server/kube/config_map_watch.h"
 
-#include <algorithm>
-#include <condition_variable>
-#include <mutex>
-#include <random>
+#include <memory>
 #include <utility>
-
-#include "server/kube/json.h"
 
 namespace server::kube {
 namespace {
-
-using std::chrono::milliseconds;
-using std::chrono::seconds;
-using std::chrono::steady_clock;
-
-constexpr seconds kReadTimeout{10};
-// The server ends the watch after this. A connection that died without a word is noticed when it does not.
-constexpr seconds kWatchTime{60};
-constexpr seconds kWatchTimeout = kWatchTime + seconds(15);
-// A begin after a shorter time than this counts as a failure of the one before.
-constexpr seconds kSoon{10};
-constexpr milliseconds kFirstWait{500};
-constexpr milliseconds kLongestWait{10'000};
-
-/// False when stop was requested meanwhile.
-bool Sleep(milliseconds duration, const std::stop_token& stop) {
-  std::mutex mutex;
-  std::condition_variable_any never;
-  std::unique_lock lock(mutex);
-  never.wait_for(lock, stop, duration, [] { return false; });
-  return !stop.stop_requested();
-}
-
-/// 80 to 120 %, lest all replicas come at the same moment.
-milliseconds Jittered(milliseconds duration) {
-  static thread_local std::minstd_rand random{std::random_device{}()};
-  return duration * std::uniform_int_distribution(80, 120)(random) / 100;
-}
 
 ConfigMapData DataOf(const Json& config_map) {
   ConfigMapData data;
@@ -47,60 +14,34 @@ ConfigMapData DataOf(const Json& config_map) {
   return data;
 }
 
+Collection CollectionOf(const ConfigMapKey& key) {
+  return {.path = "/api/v1/namespaces/" + key.ns + "/configmaps",
+          .selector = "fieldSelector=metadata.name%3D" + key.name};
+}
+
+CollectionWatch::Listener Listen(const ConfigMapKey& key, const ConfigMapWatch::Listener& listener) {
+  const auto found = std::make_shared<bool>(false);
+  const auto fail = [listener, absent = "there is no ConfigMap " + key.ns + "/" + key.name] {
+    listener.on_failure(absent);
+  };
+  return {.on_list = [found] { *found = false; },
+          .on_object =
+              [=](const Json& config_map, bool gone) {
+                *found = !gone;
+                gone ? fail() : listener.on_data(DataOf(config_map));
+              },
+          .on_listed =
+              [=] {
+                if (!*found) {
+                  fail();
+                }
+              },
+          .on_failure = listener.on_failure};
+}
+
 }  // namespace
 
-ConfigMapWatch::ConfigMapWatch(std::shared_ptr<Api> api, ConfigMapKey key, Listener listener)
-    : api_(std::move(api)),
-      key_(std::move(key)),
-      listener_(std::move(listener)),
-      thread_([this](const std::stop_token& stop) { Run(stop); }) {}
-
-void ConfigMapWatch::Run(const std::stop_token& stop) {
-  milliseconds wait = kFirstWait;
-  for (;;) {
-    const auto begin = steady_clock::now();
-    try {
-      Follow(stop);
-    } catch (const std::exception& error) {
-      if (stop.stop_requested()) {
-        return;
-      }
-      listener_.on_failure(error.what());
-    }
-    const bool soon = steady_clock::now() - begin < kSoon;
-    if (!Sleep(soon ? Jittered(wait) : milliseconds(0), stop)) {
-      return;
-    }
-    wait = soon ? std::min(wait * 2, kLongestWait) : kFirstWait;
-  }
-}
-
-void ConfigMapWatch::Follow(const std::stop_token& stop) {
-  const std::string collection = "/api/v1/namespaces/" + key_.ns + "/configmaps";
-  const ApiResponse response = api_->Send({.method = "GET", .path = collection + "/" + key_.name, .body = {}},
-                                          steady_clock::now() + kReadTimeout, stop);
-  const auto config_map = Json::Parse(response.body);
-  if (response.status != 200 || !config_map || !config_map->IsObject()) {
-    throw ApiError(ApiError::Kind::kFailed, FailureText(response));
-  }
-  listener_.on_data(DataOf(*config_map));
-  const std::string version = (*config_map)["metadata"]["resourceVersion"].String();
-  api_->Stream(
-      collection + "?watch=true&fieldSelector=metadata.name%3D" + key_.name + "&resourceVersion=" + version +
-          "&timeoutSeconds=" + std::to_string(kWatchTime.count()),
-      [this](std::string_view line) { return OnEvent(line); }, steady_clock::now() + kWatchTimeout, stop);
-}
-
-bool ConfigMapWatch::OnEvent(std::string_view line) {
-  const auto event = Json::Parse(line);
-  const std::string type = event ? (*event)["type"].String() : "";
-  if (type != "ADDED" && type != "MODIFIED") {
-    // Deleted, to be written again by the API server soon; or an error, of which 410 is an ordinary one. A read will
-    // tell.
-    return false;
-  }
-  listener_.on_data(DataOf((*event)["object"]));
-  return true;
-}
+ConfigMapWatch::ConfigMapWatch(std::shared_ptr<Api> api, const ConfigMapKey& key, const Listener& listener)
+    : watch_(std::move(api), CollectionOf(key), Listen(key, listener)) {}
 
 }  // namespace server::kube

@@ -38,6 +38,11 @@ bool Json::IsObject() const { return ValueOf(value_).IsObject(); }
 
 bool Json::Bool() const { return ValueOf(value_).IsTrue(); }
 
+std::optional<std::int64_t> Json::Int() const {
+  const rapidjson::Value& value = ValueOf(value_);
+  return value.IsInt64() ? std::optional(value.GetInt64()) : std::nullopt;
+}
+
 std::string Json::String() const {
   const rapidjson::Value& value = ValueOf(value_);
   return value.IsString() ? ToString(value) : std::string();
@@ -56,6 +61,16 @@ std::optional<std::vector<std::string>> Json::Strings() const {
     strings.push_back(ToString(element));
   }
   return strings;
+}
+
+std::vector<Json> Json::Elements() const {
+  std::vector<Json> elements;
+  if (const rapidjson::Value& value = ValueOf(value_); value.IsArray()) {
+    for (const rapidjson::Value& element : value.GetArray()) {
+      elements.push_back(Json(std::shared_ptr<const void>(value_, &element)));
+    }
+  }
+  return elements;
 }
 
 std::map<std::string, Json> Json::Members() const {

@@ -1,6 +1,7 @@
 // Reading JSON that kube-apiserver sends. The only place that knows RapidJSON.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <optional>
@@ -22,9 +23,13 @@ class Json {
 
   bool IsObject() const;
   bool Bool() const;
+  /// A whole number; nothing if it is none, or out of range.
+  std::optional<std::int64_t> Int() const;
   std::string String() const;
   /// The strings of an array; nothing if it is none, or holds anything else.
   std::optional<std::vector<std::string>> Strings() const;
+  /// The elements of an array.
+  std::vector<Json> Elements() const;
   /// The members of an object.
   std::map<std::string, Json> Members() const;
 

@@ -5,6 +5,7 @@
 
 #include <yaml-cpp/yaml.h>
 
+#include "server/kube/base64.h"
 #include "server/kube/cluster_config.h"
 
 namespace server::kube {
@@ -34,43 +35,15 @@ YAML::Node Find(const YAML::Node& root, const std::string& kind, const std::stri
   throw ConfigError("there is no " + kind + " \"" + name + "\"");
 }
 
-/// RFC 4648, 4; line breaks as YAML leaves them are passed over.
-std::string DecodeBase64(std::string_view text, const char* key) {
-  constexpr std::string_view kAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string decoded;
-  std::uint32_t bits = 0;
-  unsigned count = 0;
-  std::size_t padding = 0;
-  for (const char c : text) {
-    if (c == ' ' || c == '\n' || c == '\r') {
-      continue;
-    }
-    if (c == '=') {
-      ++padding;
-      continue;
-    }
-    const std::size_t digit = kAlphabet.find(c);
-    if (digit == std::string_view::npos || padding > 0) {
-      throw ConfigError(std::string(key) + " is not base64");
-    }
-    bits = (bits << 6U) | static_cast<std::uint32_t>(digit);
-    count += 6;
-    if (count >= 8) {
-      count -= 8;
-      decoded += static_cast<char>((bits >> count) & 0xffU);
-    }
-  }
-  if (count == 6 || padding > 2) {
-    throw ConfigError(std::string(key) + " is not base64");
-  }
-  return decoded;
-}
-
 /// `key`-data in base64, which wins, or the file `key`.
 Material ReadMaterial(const YAML::Node& node, const std::string& key, const std::filesystem::path& folder) {
   const std::string data_key = key + "-data";
   Material material;
-  material.data = DecodeBase64(Text(node, data_key.c_str()), data_key.c_str());
+  auto data = DecodeBase64(Text(node, data_key.c_str()));
+  if (!data) {
+    throw ConfigError(data_key + " is not base64");
+  }
+  material.data = *std::move(data);
   if (const std::string file = Text(node, key.c_str()); material.data.empty() && !file.empty()) {
     material.file = folder / file;
   }
@@ -140,6 +113,7 @@ ClusterConfig FromYaml(const YAML::Node& root, const std::filesystem::path& fold
 
   ClusterConfig config{};
   ReadServer(Text(cluster, "server"), config);
+  config.own_namespace.data = Text(context, "namespace");
   config.tls_server_name = Text(cluster, "tls-server-name");
   config.ca = ReadMaterial(cluster, "certificate-authority", folder);
   config.client_certificate = ReadMaterial(user, "client-certificate", folder);

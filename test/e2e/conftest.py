@@ -26,9 +26,11 @@ def directory(request):
 
 @pytest.fixture(scope="session")
 def cluster(directory):
-    parts = ROOT / "build/controlplane"
+    parts = Path(os.environ.get("CONTROL_PLANE", ROOT / "build/controlplane"))
     assert (parts / "kube-apiserver").exists(), "no control plane: scripts/e2e.sh builds it"
-    control_plane = ControlPlane(parts, directory / "cluster")
+    control_plane = ControlPlane(
+        parts, directory / "cluster", os.environ.get("HPA_SYNC_PERIOD", "2s"), os.environ.get("FEATURE_GATES", "")
+    )
     yield control_plane
     control_plane.stop()
 

@@ -36,13 +36,15 @@ class KubectlError(Exception):
 class ControlPlane:
     """Up after construction, until stop(). `parts` is the folder with the links kube-apiserver, etcd, kubectl, …"""
 
-    def __init__(self, parts: Path, directory: Path, hpa_sync_period: str = "2s"):
+    def __init__(self, parts: Path, directory: Path, hpa_sync_period: str = "2s", feature_gates: str = ""):
+        """`feature_gates` are for kube-apiserver and kube-controller-manager alike, such as "HPAScaleToZero=false"."""
         self._parts = parts
         self._directory = directory
+        self._feature_flags = [f"--feature-gates={feature_gates}"] if feature_gates else []
         self.pki = directory / "pki"
         self._logs = directory / "logs"
         self._apiserver_log = self._logs / "kube-apiserver.log"
-        self._port = free_port()
+        self.port = free_port()
         self._programs: list[Program] = []
         self.pki.mkdir(parents=True)
         self._logs.mkdir()
@@ -100,7 +102,7 @@ class ControlPlane:
         self.apiserver = self._start_part(
             "kube-apiserver",
             "--bind-address=127.0.0.1",
-            f"--secure-port={self._port}",
+            f"--secure-port={self.port}",
             f"--etcd-servers={self._etcd}",
             f"--tls-cert-file={self.pki / 'apiserver.crt'}",
             f"--tls-private-key-file={self.pki / 'apiserver.key'}",
@@ -117,6 +119,7 @@ class ControlPlane:
             "--service-account-issuer=https://kubernetes.default.svc",
             "--authorization-mode=RBAC",
             "--service-cluster-ip-range=10.0.0.0/24",
+            *self._feature_flags,
         )
         wait_until("kube-apiserver is ready", lambda: self._answers(self.apiserver, "get", "--raw=/readyz"), timeout=120)
 
@@ -149,7 +152,7 @@ class ControlPlane:
             "apiVersion": "v1",
             "kind": "Config",
             "clusters": [
-                {"name": "e2e", "cluster": {"server": f"https://127.0.0.1:{self._port}", "certificate-authority-data": embedded("ca.crt")}}
+                {"name": "e2e", "cluster": {"server": f"https://127.0.0.1:{self.port}", "certificate-authority-data": embedded("ca.crt")}}
             ],
             "users": [
                 {"name": user, "user": {"client-certificate-data": embedded(f"{user}.crt"), "client-key-data": embedded(f"{user}.key")}}
@@ -188,6 +191,7 @@ class ControlPlane:
             f"--root-ca-file={self.pki / 'ca.crt'}",
             "--use-service-account-credentials",  # The HPA controller then has the identity it has in any real cluster.
             f"--horizontal-pod-autoscaler-sync-period={hpa_sync_period}",
+            *self._feature_flags,
         )
         self._start_part("kube-scheduler", *self._identity_flags("scheduler"))
         wait_until(

@@ -1,7 +1,6 @@
 """Our server in a cluster: installed as manifests/server/README.md tells people to, and seen by kube-apiserver."""
 
 import json
-import subprocess
 import time
 from pathlib import Path
 
@@ -14,14 +13,23 @@ APISERVICE = "v1beta1.external.metrics.k8s.io"
 
 def install(cluster: ControlPlane) -> None:
     cluster.kubectl("apply", "-k", ROOT / "manifests/server/base")
-    make_serving_certificate(cluster)
-    readme = (ROOT / "manifests/server/README.md").read_text()
-    (let_front_proxy_in,) = (line for line in readme.splitlines() if "create configmap -n queue-metrics front-proxy-ca" in line)
-    subprocess.run(["sh", "-c", let_front_proxy_in], env=cluster.environment, check=True, timeout=60)
 
 
-def make_serving_certificate(cluster: ControlPlane) -> None:
-    subprocess.run([ROOT / "scripts/make-serving-cert.sh"], env=cluster.environment, check=True, timeout=60)
+def write_kubeconfig(cluster: ControlPlane, folder: Path) -> Path:
+    """In `folder`; with the server's service account, and so with the rights that manifests grant it."""
+    (folder / "token").write_text(cluster.kubectl("create", "token", "queue-metrics-server", "-n", "queue-metrics").strip())
+    admin = json.loads(cluster.kubectl("config", "view", "--raw", "-o", "json"))
+    config = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": admin["clusters"],
+        "users": [{"name": "server", "user": {"tokenFile": "token"}}],
+        "contexts": [{"name": "server", "context": {"cluster": "e2e", "user": "server", "namespace": "queue-metrics"}}],
+        "current-context": "server",
+    }
+    path = folder / "kubeconfig"
+    path.write_text(json.dumps(config))
+    return path
 
 
 def go_by_loopback(cluster: ControlPlane, port: int) -> None:

@@ -30,6 +30,10 @@ class Program:
                 argv, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, env=env, preexec_fn=_die_with_parent
             )
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
     def check_running(self) -> None:
         code = self._process.poll()
         if code is not None:

@@ -1,11 +1,11 @@
 """The two programs the cluster scales on: a real Redis, and our server as the Deployment runs it."""
 
-import base64
 import os
 import subprocess
 from pathlib import Path
 
 from control_plane import ControlPlane
+from installation import write_kubeconfig
 from programs import Program, free_port, wait_until
 
 
@@ -46,34 +46,28 @@ class Redis:
 
 
 class Server:
-    """Our binary with the arguments, certificates and CA that its Deployment would give it, but on loopback.
+    """Our binary with the arguments that its Deployment gives it and the rights of its service account, but on loopback."""
 
-    No kubelet here: the mounted files are written from the Secrets and ConfigMaps that the Deployment names.
-    """
-
-    def __init__(self, cluster: ControlPlane, binary: Path, directory: Path, redis: Redis):
+    def __init__(self, cluster: ControlPlane, binary: Path, directory: Path, redis: Redis, *more_arguments: str):
         self.port = free_port()
-        self._binary = binary
+        self.binary = binary
         self._log = directory / "server.log"
         self._redis = redis
         directory.mkdir()
         pod = cluster.get("deployment", "queue-metrics-server", "-n", "queue-metrics")["spec"]["template"]["spec"]
         self._arguments = pod["containers"][0]["args"]
-        for mount in pod["containers"][0]["volumeMounts"]:
-            volume = next(volume for volume in pod["volumes"] if volume["name"] == mount["name"])
-            folder = directory / mount["name"]
-            folder.mkdir()
-            for file, content in _files_of(cluster, volume).items():
-                (folder / file).write_bytes(content)
-            self._replace(mount["mountPath"], str(folder))
         self._replace("--secure-port=8443", f"--secure-port={self.port}")
         self._replace("--shutdown-delay-duration=10s", "--shutdown-delay-duration=1s")  # No kube-proxy to wait for.
-        self._arguments.append("--bind-address=127.0.0.1")
+        self._arguments += ["--bind-address=127.0.0.1", f"--kubeconfig={write_kubeconfig(cluster, directory)}", *more_arguments]
         self.start()
+
+    @property
+    def log(self) -> str:
+        return self._log.read_text()
 
     def start(self) -> None:
         self._program = Program(
-            [self._binary, *self._arguments], self._log, env={"PATH": os.environ["PATH"], "REDIS_URL": f"redis://{self._redis.address}"}
+            [self.binary, *self._arguments], self._log, env={"PATH": os.environ["PATH"], "REDIS_URL": f"redis://{self._redis.address}"}
         )
 
     def stop(self) -> int:
@@ -83,14 +77,6 @@ class Server:
         self._program.check_running()
 
     def _replace(self, there: str, here: str) -> None:
-        replaced = [argument.replace(there, here) for argument in self._arguments]
-        assert replaced != self._arguments, f"the Deployment's arguments do not use {there}"
+        replaced = [here if argument == there else argument for argument in self._arguments]
+        assert replaced != self._arguments, f"the Deployment's arguments do not have {there}"
         self._arguments = replaced
-
-
-def _files_of(cluster: ControlPlane, volume: dict) -> dict[str, bytes]:
-    if "secret" in volume:
-        data = cluster.get("secret", volume["secret"]["secretName"], "-n", "queue-metrics")["data"]
-        return {file: base64.b64decode(content) for file, content in data.items()}
-    data = cluster.get("configmap", volume["configMap"]["name"], "-n", "queue-metrics")["data"]
-    return {file: content.encode() for file, content in data.items()}

@@ -2,14 +2,15 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <functional>
 #include <map>
 #include <string>
 #include <string_view>
 
 #include "metrics/label_selector.h"
+#include "test/fuzz/fuzzing.h"
 
+using fuzzing::Require;
 using metrics::LabelSelector;
 
 namespace {
@@ -23,16 +24,12 @@ const std::array<LabelMap, 4> kLabelMaps{{
     {{"x", "-9223372036854775808"}, {"in", "in"}},
 }};
 
-void Require(bool holds) {
-  if (!holds) std::abort();
-}
-
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   LabelSelector selector;
   try {
-    selector = LabelSelector::Parse({reinterpret_cast<const char*>(data), size});
+    selector = LabelSelector::Parse(fuzzing::Text(data, size));
   } catch (const metrics::LabelSelectorError&) {
     return 0;
   }

@@ -12,11 +12,11 @@ struct x509_st;
 namespace test {
 
 struct CertificateTraits {
-  std::string common_name;
-  std::vector<std::string> organizations;
-  std::vector<std::string> uids;       // Attributes 1.3.6.1.4.1.57683.2.
-  std::string key_usages_extended;     // "clientAuth"; empty for no such extension.
-  std::string names;                   // "DNS:localhost,IP:127.0.0.1"; empty for no such extension.
+  std::string common_name{};
+  std::vector<std::string> organizations{};
+  std::vector<std::string> uids{};     // Attributes 1.3.6.1.4.1.57683.2.
+  std::string key_usages_extended{};   // "clientAuth"; empty for no such extension.
+  std::string names{};                 // "DNS:localhost,IP:127.0.0.1"; empty for no such extension.
   std::chrono::seconds begins{-3600};  // From now.
   std::chrono::seconds ends{3600};
 };

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
+#include <fstream>
 #include <stdexcept>
 #include <thread>
 #include <utility>
@@ -75,7 +76,14 @@ std::uint16_t FreePort() {
   return ntohs(address.sin_port);
 }
 
-RedisServer::RedisServer(std::vector<std::string> arguments) : arguments_(std::move(arguments)), folder_(MakeFolder()) {
+std::unique_ptr<RedisServer> RedisServer::Sentinel(const std::string& configuration,
+                                                   std::vector<std::string> arguments) {
+  return std::unique_ptr<RedisServer>(new RedisServer(configuration, std::move(arguments)));
+}
+
+RedisServer::RedisServer(const std::string& configuration, std::vector<std::string> arguments)
+    : is_sentinel_(!configuration.empty()), arguments_(std::move(arguments)), folder_(MakeFolder()) {
+  if (is_sentinel_) std::ofstream(folder_ / "sentinel.conf") << configuration;
   for (int attempt = 0; attempt < 10; ++attempt) {
     port_ = FreePort();  // Another process may take it before redis-server does.
     if (TryToStart({})) return;
@@ -96,7 +104,13 @@ metrics::redis::RedisEndpoint RedisServer::endpoint() const {
 }
 
 Reply RedisServer::Command(std::initializer_list<std::string_view> words) {
-  Reply reply = Ask(connection_.get(), words);
+  Reply reply;
+  try {
+    reply = Ask(connection_.get(), words);
+  } catch (const std::runtime_error&) {
+    connection_ = ConnectTo(unix_path());  // Sentinels close all connections when they change what a server is.
+    reply = Ask(connection_.get(), words);
+  }
   if (reply.type == Reply::Type::kError) throw std::runtime_error("redis-server: " + reply.text);
   return reply;
 }
@@ -140,6 +154,10 @@ bool RedisServer::TryToStart(const std::vector<std::string>& more) {
                                  folder_ / "log",
                                  "--enable-debug-command",
                                  "yes"};
+  if (is_sentinel_) {
+    words.insert(words.begin() + 1, folder_ / "sentinel.conf");
+    words.emplace_back("--sentinel");
+  }
   words.insert(words.end(), arguments_.begin(), arguments_.end());
   words.insert(words.end(), more.begin(), more.end());
   std::vector<char*> argv;

@@ -4,8 +4,10 @@
 #include <cstdint>
 #include <filesystem>
 #include <initializer_list>
+#include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <sys/types.h>
@@ -20,7 +22,10 @@ namespace test {
 class RedisServer {
  public:
   /// Starts it with `arguments` and waits until it answers, if only by LOADING.
-  explicit RedisServer(std::vector<std::string> arguments = {});
+  explicit RedisServer(std::vector<std::string> arguments = {}) : RedisServer({}, std::move(arguments)) {}
+  /// A Sentinel, with `configuration` as the start of the file that it keeps.
+  static std::unique_ptr<RedisServer> Sentinel(const std::string& configuration,
+                                               std::vector<std::string> arguments = {});
   RedisServer(const RedisServer&) = delete;
   RedisServer& operator=(const RedisServer&) = delete;
   /// Kills it and removes its folder.
@@ -32,8 +37,8 @@ class RedisServer {
   /// 127.0.0.1 and the port.
   metrics::redis::RedisEndpoint endpoint() const;
 
-  /// Sends a command on a connection that is kept, and that a password set later does not shut out.
-  /// Throws std::runtime_error for an error reply.
+  /// Sends a command on a connection that is kept unless the server closes it, and that a password set later does not
+  /// shut out. Throws std::runtime_error for an error reply.
   metrics::redis::Reply Command(std::initializer_list<std::string_view> words);
 
   /// Stops its process where it is (the kernel still accepts connections for it), and lets it go on.
@@ -46,9 +51,11 @@ class RedisServer {
   void Start(const std::vector<std::string>& more = {});
 
  private:
+  RedisServer(const std::string& configuration, std::vector<std::string> arguments);
   bool TryToStart(const std::vector<std::string>& more);
   bool HasExited();
 
+  const bool is_sentinel_;
   const std::vector<std::string> arguments_;
   const std::filesystem::path folder_;
   std::uint16_t port_ = 0;

@@ -4,7 +4,6 @@
 #include <stdexcept>
 #include <string>
 
-#include "metrics/layouts/by_type.h"
 #include "metrics/redis/redis_connection.h"
 #include "test/integration/redis/redis_test.h"
 #include "test/support/catch.h"
@@ -58,9 +57,8 @@ TEST_CASE("the least ACL is enough to read every type of queue, and no more than
   server.Command({"XADD", "jobs:stream", "*", "a", "1"});
 
   Client client(As(server, {"reader", "hunter2"}));
-  const metrics::layouts::ByType by_type;
   const auto read = [&](const std::string& name) {
-    return ReadQueues(client.connection, client.observer, {{name, &by_type}}).at(0).counts.waiting;
+    return ReadQueues(client.connection, client.observer, {QueueOf(name)}).at(0).counts.waiting;
   };
   CHECK(read("jobs:list") == 2);
   CHECK(read("jobs:stream") == 1);

@@ -52,7 +52,8 @@ TEST_CASE("a server that is not Redis is not taken for it", "[redis]") {
     std::string text;
   };
   const auto example = GENERATE(values<Case>({
-      {"closes at once", "", UnavailableKind::kConnection, "closed the connection during the handshake"},
+      {"closes at once", "", UnavailableKind::kConnection,
+       "closed the connection during the handshake, as one does that expects TLS"},
       {"closes in the middle", "+PO", UnavailableKind::kConnection, "closed the connection during the handshake"},
       {"speaks HTTP", "HTTP/1.1 400 Bad Request\r\n\r\n", UnavailableKind::kProtocol,
        "answered what is not RESP: Protocol error, got \"H\" as reply type byte during the handshake"},

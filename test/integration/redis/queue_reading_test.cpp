@@ -5,7 +5,6 @@
 #include <vector>
 
 #include "metrics/label_selector.h"
-#include "metrics/layouts/by_type.h"
 #include "metrics/redis/redis_connection.h"
 #include "test/integration/redis/redis_test.h"
 #include "test/support/catch.h"
@@ -121,7 +120,6 @@ TEST_CASE("a key that is no queue is an error, and spoils the answer it is part 
 TEST_CASE("a queue may have any name", "[redis]") {
   RedisServer server;
   Client client({.endpoint = server.endpoint(), .timeout = kLong});
-  const metrics::layouts::ByType by_type;
 
   std::string all_bytes;
   for (int i = 0; i < 256; ++i) all_bytes += static_cast<char>(i);
@@ -129,7 +127,7 @@ TEST_CASE("a queue may have any name", "[redis]") {
   for (const auto& name : {"a b"s, "\r\nQUIT\r\n"s, "\0"s, "{celery}:\x06\x16\x33"s, "größe"s, all_bytes, ""s,
                            std::string(100'000, 'x')}) {
     for (std::size_t i = 0; i <= queues.size(); ++i) server.Command({"RPUSH", name, "job"});
-    queues.push_back({name, &by_type});
+    queues.push_back(QueueOf(name));
   }
   const auto readings = ReadQueues(client.connection, client.observer, queues);
   REQUIRE(readings.size() == queues.size());

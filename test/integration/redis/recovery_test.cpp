@@ -6,7 +6,6 @@
 #include <thread>
 #include <vector>
 
-#include "metrics/layouts/by_type.h"
 #include "metrics/redis/redis_connection.h"
 #include "test/integration/redis/redis_test.h"
 #include "test/support/catch.h"
@@ -136,9 +135,8 @@ TEST_CASE("a Redis that is still loading its data says so, and never answers 0",
   server.Start({"--key-load-delay", "100000"});
 
   Client client({.endpoint = server.endpoint(), .timeout = kLong});
-  const metrics::layouts::ByType by_type;
   const auto read = [&] {
-    return ReadQueues(client.connection, client.observer, {{"q0", &by_type}}).at(0).counts.waiting;
+    return ReadQueues(client.connection, client.observer, {QueueOf("q0")}).at(0).counts.waiting;
   };
   const auto error = ErrorOf(read);
   CHECK(error.kind() == UnavailableKind::kLoading);
@@ -155,10 +153,7 @@ TEST_CASE("a replica that has lost its master says so, and never answers 0", "[r
   server.Command({"RPUSH", "q", "a"});
   server.Command({"REPLICAOF", "127.0.0.1", std::to_string(FreePort())});
   Client client({.endpoint = server.endpoint(), .timeout = kLong});
-  const metrics::layouts::ByType by_type;
-  const auto read = [&] {
-    return ReadQueues(client.connection, client.observer, {{"q", &by_type}}).at(0).counts.waiting;
-  };
+  const auto read = [&] { return ReadQueues(client.connection, client.observer, {QueueOf("q")}).at(0).counts.waiting; };
   const auto error = ErrorOf(read);
   CHECK(error.kind() == UnavailableKind::kLoading);
   CHECK_THAT(error.what(), ContainsText(R"(was answered "MASTERDOWN)"));

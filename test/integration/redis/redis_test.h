@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "metrics/metric_provider.h"
+#include "metrics/queue_catalog.h"
 #include "metrics/queue_metric_provider.h"
 #include "metrics/queue_reader.h"
 #include "metrics/redis/event_loop.h"
@@ -51,6 +52,15 @@ MetricUnavailableError ErrorOf(Action action) {
   return {UnavailableKind::kServer, "no error at all"};
 }
 
+/// The key `name`, to be read by its type.
+inline metrics::Queue QueueOf(const std::string& name) {
+  const auto config = metrics::ConfigOfEveryKey(*metrics::FindLayoutKind("by-type"), {});
+  return {name,
+          {{"queue", name}},
+          {.waiting = true},
+          std::make_shared<const metrics::ConfiguredQueue>(config.queues.at(0))};
+}
+
 /// What comes of an operation, which is given the callback to call; thrown if it is an error.
 template <typename Value, typename Start>
 Value Await(Start start) {
@@ -77,7 +87,7 @@ inline std::vector<metrics::QueueReading> ReadQueues(metrics::redis::RedisSource
                                                      std::vector<metrics::Queue> queues) {
   return Await<std::vector<metrics::QueueReading>>([&](auto callback) {
     metrics::QueueReader(source, observer)
-        .Read(std::move(queues), {.waiting = true}, std::chrono::steady_clock::now() + kLong, std::move(callback));
+        .Read(std::move(queues), std::chrono::steady_clock::now() + kLong, std::move(callback));
   });
 }
 

@@ -144,7 +144,7 @@ def test_a_url_is_never_repeated(url):
     assert SECRET not in refused("--redis-url", redis_url=url)
 
 
-@pytest.mark.parametrize("url", [f"redis://user:{SECRET}@127.0.0.1:port", f"rediss://:{SECRET}@127.0.0.1", SECRET])
+@pytest.mark.parametrize("url", [f"redis://user:{SECRET}@127.0.0.1:port", f"rediss://:{SECRET}@127.0.0.1/x", SECRET])
 def test_a_url_of_the_environment_is_never_repeated(url):
     assert SECRET not in refused("REDIS_URL", redis_url=None, additions={"REDIS_URL": url})
 

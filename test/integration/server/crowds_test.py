@@ -65,6 +65,21 @@ def test_newcomers_find_room_among_idle_clients(start_server):
     close_all(idle + others)
 
 
+def test_thousands_of_idle_clients(server):
+    """Each has been answered and stays; the default limit holds, and what they cost is bounded and given back."""
+    with server.unharmed(growth=48 * MIB):  # An allocator keeps some of what 512 connections took.
+        idle = []
+        for _ in range(2000):
+            idle.append(server.connect())
+            assert idle[-1].request("/healthz").status == 200
+        assert server.request(READ).status == 200
+        telemetry = server.telemetry()
+        assert telemetry[OPEN_CONNECTIONS] <= 512
+        assert telemetry[SHED] >= 2000 - 512
+        assert SANITIZED or server.peak_resident() < 64 * MIB
+        close_all(idle)
+
+
 def test_the_front_proxy_keeps_its_place(start_server, authority):
     """Clients with a certificate are the last to go, even while everybody else asks for something, too."""
     server = start_server(auth=None, client_ca_file=authority.file, max_connections=64)

@@ -18,15 +18,17 @@ VERSIONS = ('"versions":[{"groupVersion":"external.metrics.k8s.io/v1beta1","vers
             '"preferredVersion":{"groupVersion":"external.metrics.k8s.io/v1beta1","version":"v1beta1"}}')
 API_GROUP_LIST = ('{"kind":"APIGroupList","apiVersion":"v1","groups":[{"name":"external.metrics.k8s.io",' + VERSIONS + "]}\n")
 API_GROUP = '{"kind":"APIGroup","apiVersion":"v1","name":"external.metrics.k8s.io",' + VERSIONS + "\n"
+METRICS = ["redis_queue_delayed", "redis_queue_in_flight", "redis_queue_length", "redis_queue_oldest_age_seconds",
+           "redis_queue_waiting"]
+RESOURCE = '{"name":"%s","singularName":"","namespaced":true,"kind":"ExternalMetricValueList","verbs":["get"]}'
 API_RESOURCE_LIST = ('{"kind":"APIResourceList","apiVersion":"v1","groupVersion":"external.metrics.k8s.io/v1beta1",'
-                     '"resources":[{"name":"redis_queue_length","singularName":"","namespaced":true,'
-                     '"kind":"ExternalMetricValueList","verbs":["get"]}]}\n')
+                     '"resources":[' + ",".join(RESOURCE % name for name in METRICS) + "]}\n")
 LEGACY = {"/apis": API_GROUP_LIST, GROUP: API_GROUP, GROUP_VERSION: API_RESOURCE_LIST}
+AGGREGATED_RESOURCE = ('{"resource":"%s","responseKind":{"group":"external.metrics.k8s.io","version":"v1beta1","kind":'
+                       '"ExternalMetricValueList"},"scope":"Namespaced","singularResource":"","verbs":["get"]}')
 AGGREGATED_LIST = ('{"kind":"APIGroupDiscoveryList","apiVersion":"apidiscovery.k8s.io/v2","metadata":{},"items":[{"metadata":'
-                   '{"name":"external.metrics.k8s.io"},"versions":[{"version":"v1beta1","resources":[{"resource":'
-                   '"redis_queue_length","responseKind":{"group":"external.metrics.k8s.io","version":"v1beta1","kind":'
-                   '"ExternalMetricValueList"},"scope":"Namespaced","singularResource":"","verbs":["get"]}],'
-                   '"freshness":"Current"}]}]}\n')
+                   '{"name":"external.metrics.k8s.io"},"versions":[{"version":"v1beta1","resources":[' +
+                   ",".join(AGGREGATED_RESOURCE % name for name in METRICS) + '],"freshness":"Current"}]}]}\n')
 
 
 @pytest.mark.parametrize("path", LEGACY)
@@ -93,7 +95,7 @@ def test_discovery_speaks_protobuf(server):
     assert parse_message(unknown[1][0])[2] == [b"APIResourceList"]
     resources = parse_message(unknown[2][0])
     assert resources[1] == [b"external.metrics.k8s.io/v1beta1"]
-    assert parse_message(resources[2][0])[1] == [b"redis_queue_length"]
+    assert [parse_message(resource)[1][0].decode() for resource in resources[2]] == METRICS
 
 
 @pytest.mark.parametrize("path", ["/", "/api", "/apis/metrics.k8s.io", GROUP + "/v1", GROUP_VERSION + "/namespaces",

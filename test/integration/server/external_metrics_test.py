@@ -118,8 +118,8 @@ def test_a_selector_that_is_none_is_refused_in_kubernetes_words(server, selector
 
 @pytest.mark.parametrize("target, said", {
     VALUES.replace("redis_queue_length", "unheard-of") + "?labelSelector=queue%3Da": "unheard-of",
-    VALUES: "names no queue",
-    VALUES + "?labelSelector=queue%21%3Da": "names no queue",
+    VALUES: "must be named, by queue=NAME",
+    VALUES + "?labelSelector=queue%21%3Da": "must be named, by queue=NAME",
     VALUES + "?labelSelector=queue%3Da%2Cteam%3Dx": "no queue matches",
     VALUES + "?labelSelector=queue+in+(" + ",".join(f"q{i}" for i in range(1001)) + ")": "1001 queues",
 }.items(), ids=["metric", "no selector", "open selector", "unknown label", "too many"])

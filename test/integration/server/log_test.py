@@ -96,3 +96,16 @@ def test_no_client_can_write_lines(server):
         connection.read_responses()
     assert "forged" not in [line["msg"] for line in lines(server)]
     assert len(server.log.splitlines()) == before
+
+
+def test_no_header_changes_what_the_audit_says(start_server):
+    """Neither where a request came from, nor how many lines it is worth."""
+    server = start_server(log_level="audit")
+    forged = {"REMOTE_ADDR": "192.0.2.1", "REMOTE_PORT": "1", "LOCAL_ADDR": "192.0.2.1", "X-Forwarded-For": "192.0.2.1",
+              "X-Real-IP": "192.0.2.1", "Forwarded": "for=192.0.2.1", "Audit-Id": 'a","user":"admin'}
+    with server.unharmed(), server.connect() as connection:
+        address = "{}:{}".format(*connection.socket.getsockname())
+        connection.request("/forged%0A%7B%22level%22%3A%22audit%22%7D%1b%5b2J%ff", headers=forged)
+    [line] = eventually(lambda: [line for line in lines(server) if line.get("path", "").startswith("/forged")])
+    assert (line["address"], line["user"], line["audit_id"]) == (address, "", forged["Audit-Id"])
+    assert "192.0.2.1" not in server.log and "\x1b" not in server.log

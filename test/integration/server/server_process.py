@@ -120,6 +120,10 @@ class ServerProcess:
         """Bytes."""
         return _bytes(self._status()["VmHWM"])
 
+    def memory(self, kind):
+        """KiB of VmSize, VmData and the like."""
+        return int(self._status()[kind].split()[0])
+
     def processor_seconds(self):
         fields = self._proc().joinpath("stat").read_text().rsplit(")", 1)[1].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
@@ -137,17 +141,17 @@ class ServerProcess:
         return Path(f"/proc/{self.pid}")
 
     @contextmanager
-    def unharmed(self, growth=8 * MIB):
+    def unharmed(self, growth=8 * MIB, target=READ):
         """What is done inside leaves the server as it was: descriptors, threads, memory (but for `growth` bytes, which an
-        allocator may keep), and it answers. Without /proc, only that."""
-        assert self.request(READ).status == 200
+        allocator may keep), and it answers `target`. Without /proc, only that."""
+        assert self.request(target).status == 200
         before = self.resources() if PROC_MOUNTED else None
         yield
         if before is not None:
             eventually(lambda: self.resources().descriptors <= before.descriptors)
             eventually(lambda: self.resources().threads == before.threads)
             assert SANITIZED or self.resources().resident <= before.resident + growth
-        assert self.request(READ).status == 200
+        assert self.request(target).status == 200
 
     # Ending it ----------------------------------------------------------------------------------------------------
 

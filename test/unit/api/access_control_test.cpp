@@ -1,5 +1,7 @@
 #include "server/auth/access_control.h"
 
+#include <chrono>
+
 #include "server/api/request_info.h"
 #include "server/auth/forbidden_message.h"
 #include "server/http/presented_certificates.h"
@@ -33,6 +35,16 @@ TEST_CASE("open access lets everybody do everything", "[auth]") {
 TEST_CASE("a client certificate opens everything", "[auth]") {
   CHECK(Decision(WithCertificate(Get(kMetricPath))) == "allowed");
   CHECK(Decision(WithCertificate(Get("/metrics", {{"Authorization", "Bearer abc"}}))) == "allowed");
+}
+
+TEST_CASE("a connection that outlives its client's certificate opens nothing any more", "[auth]") {
+  using std::chrono::minutes;
+  using std::chrono::system_clock;
+  auto request = WithCertificate(Get(kMetricPath));
+  request.client_certificate->not_after = system_clock::now() + minutes(1);
+  CHECK(Decision(request) == "allowed");
+  request.client_certificate->not_after = system_clock::now() - minutes(1);
+  CHECK(Decision(request).starts_with("403 "));
 }
 
 TEST_CASE("without a client certificate only the health endpoints are open", "[auth]") {

@@ -69,7 +69,7 @@ class Pki {
   ApiResponse ConfigMap() const { return ConfigMapTrusting(front_proxy_ca.certificate().pem); }
 
   ApiResponse ConfigMapTrusting(const std::string& front_proxy_pem) const {
-    return {200, R"({"metadata":{"resourceVersion":"1"},"data":)" + Data(front_proxy_pem) + "}", {}};
+    return {200, R"({"metadata":{"resourceVersion":"1"},"items":[{"data":)" + Data(front_proxy_pem) + "}]}", {}};
   }
 
   std::string Data(const std::string& front_proxy_pem) const {

@@ -74,6 +74,8 @@ TEST_CASE("a renewed certificate is taken into use once, a bad one never", "[htt
 
   files.Write(second);
   CHECK(files.uses() == 1);
+  CHECK(reloader.Uses(second.certificate_chain));
+  CHECK_FALSE(reloader.Uses(first.certificate_chain));
   CHECK(files.reports() == 1);
   CHECK_FALSE(reloader.Problem());
 }

@@ -11,7 +11,7 @@ namespace {
 /// With `cluster` and `user` as flow mappings.
 std::string Kubeconfig(const std::string& cluster, const std::string& user) {
   return "apiVersion: v1\nkind: Config\ncurrent-context: here\n"
-         "contexts: [{name: there, context: {}}, {name: here, context: {cluster: c, user: u}}]\n"
+         "contexts: [{name: there, context: {}}, {name: here, context: {cluster: c, user: u, namespace: n}}]\n"
          "clusters: [{name: c, cluster: {" +
          cluster + "}}]\nusers: [{name: u, user: {" + user + "}}]\n";
 }
@@ -23,6 +23,7 @@ TEST_CASE("in a cluster, the environment and the mounted files are the configura
   CHECK(config->port == 443);
   CHECK(config->ca.file == "/mounted/ca.crt");
   CHECK(config->token.file == "/mounted/token");
+  CHECK(config->own_namespace.file == "/mounted/namespace");
   CHECK(InClusterConfig("fd00::1", "6443")->host == "fd00::1");
 }
 
@@ -69,6 +70,7 @@ TEST_CASE("material is inline, or in files next to the kubeconfig") {
   CHECK(config.client_certificate.file.empty());
   CHECK(config.client_key.file == "/elsewhere/key");
   CHECK(config.token.file == "/folder/t");
+  CHECK(config.own_namespace.data == "n");
 }
 
 TEST_CASE("a token is taken as it is") {

@@ -12,14 +12,14 @@ namespace {
 using test::Eventually;
 using test::FakeApi;
 
-ApiResponse Map(const std::string& value, const std::string& version) {
-  return {200,
-          R"({"kind":"ConfigMap","metadata":{"resourceVersion":")" + version + R"("},"data":{"key":")" + value + "\"}}",
-          {}};
+ApiResponse List(const std::string& items) {
+  return {200, R"({"metadata":{"resourceVersion":"7"},"items":[)" + items + "]}", {}};
 }
 
+std::string Map(const std::string& value) { return R"({"data":{"key":")" + value + "\"}}"; }
+
 std::string Event(const std::string& type, const std::string& value) {
-  return R"({"type":")" + type + R"(","object":{"data":{"key":")" + value + "\"}}}";
+  return R"({"type":")" + type + R"(","object":)" + Map(value) + "}";
 }
 
 /// Remembers what it was told.
@@ -49,62 +49,33 @@ class Log {
 
 const ConfigMapKey kKey{"kube-system", "extension-apiserver-authentication"};
 
-TEST_CASE("a ConfigMap is read, and then watched from the version that was read") {
-  const auto api = std::make_shared<FakeApi>([](const ApiRequest&) { return Map("one", "7"); });
+TEST_CASE("a ConfigMap is read, and then watched") {
+  const auto api = std::make_shared<FakeApi>([](const ApiRequest&) { return List(Map("one")); });
   Log log;
   const ConfigMapWatch watch(api, kKey, log.Listen());
   api->SendEvent(Event("MODIFIED", "two"));
+  api->SendEvent(Event("DELETED", "two"));
   api->SendEvent(Event("ADDED", "three"));
-  REQUIRE(Eventually([&] { return log.Has(3); }));
-  CHECK(log.entries() == std::vector<std::string>{"one", "two", "three"});
+  REQUIRE(Eventually([&] { return log.Has(4); }));
+  CHECK(log.entries() ==
+        std::vector<std::string>{
+            "one", "two", "failed: there is no ConfigMap kube-system/extension-apiserver-authentication", "three"});
   const auto requests = api->requests();
   REQUIRE(requests.size() == 2);
-  CHECK(requests[0].path == "/api/v1/namespaces/kube-system/configmaps/extension-apiserver-authentication");
-  CHECK(requests[1].path ==
-        "/api/v1/namespaces/kube-system/configmaps?watch=true&fieldSelector=metadata.name%3Dextension-apiserver-"
-        "authentication&resourceVersion=7&timeoutSeconds=60");
+  const std::string selector = "fieldSelector=metadata.name%3Dextension-apiserver-authentication";
+  CHECK(requests[0].path == "/api/v1/namespaces/kube-system/configmaps?limit=100&" + selector);
+  CHECK(requests[1].path == "/api/v1/namespaces/kube-system/configmaps?watch=true&allowWatchBookmarks=true&" +
+                                selector + "&timeoutSeconds=60&resourceVersion=7");
 }
 
-TEST_CASE("whatever ends a watch, the next one begins with a read") {
-  const auto api = std::make_shared<FakeApi>([](const ApiRequest&) { return Map("read", "1"); });
+TEST_CASE("a ConfigMap that is not there is a failure until it is") {
+  const auto api = std::make_shared<FakeApi>([](const ApiRequest&) { return List(""); });
   Log log;
   const ConfigMapWatch watch(api, kKey, log.Listen());
-  const auto end = GENERATE(as<std::string>{}, "", "not JSON", R"({"type":"ERROR","object":{"code":410}})",
-                            R"({"type":"DELETED","object":{}})");
-  if (end.empty()) {
-    api->EndWatch();
-  } else {
-    api->SendEvent(end);
-  }
+  api->SendEvent(Event("ADDED", "there"));
   REQUIRE(Eventually([&] { return log.Has(2); }));
-  api->SendEvent(Event("MODIFIED", "later"));
-  REQUIRE(Eventually([&] { return log.Has(3); }));
-  CHECK(log.entries() == std::vector<std::string>{"read", "read", "later"});
-}
-
-TEST_CASE("a failure is told, and does not end the attempts") {
-  const auto api = std::make_shared<FakeApi>(
-      [](const ApiRequest&) -> ApiResponse { throw ApiError(ApiError::Kind::kFailed, "nobody there"); });
-  Log log;
-  const ConfigMapWatch watch(api, kKey, log.Listen());
-  REQUIRE(Eventually([&] { return log.Has(1); }));
-  api->SetAnswer([](const ApiRequest&) { return ApiResponse{403, R"({"message":"forbidden"})", {}}; });
-  REQUIRE(Eventually([&] { return log.Has(2); }));
-  api->SetAnswer([](const ApiRequest&) { return Map("there", "1"); });
-  REQUIRE(Eventually([&] { return log.Has(3); }));
-  CHECK(log.entries() == std::vector<std::string>{"failed: nobody there", "failed: forbidden", "there"});
-}
-
-TEST_CASE("a watch ends at once, also while it waits for its next attempt") {
-  const auto api = std::make_shared<FakeApi>(
-      [](const ApiRequest&) -> ApiResponse { throw ApiError(ApiError::Kind::kFailed, "nobody there"); });
-  Log log;
-  const auto begin = std::chrono::steady_clock::now();
-  {
-    const ConfigMapWatch watch(api, kKey, log.Listen());
-    REQUIRE(Eventually([&] { return log.Has(1); }));
-  }
-  CHECK(std::chrono::steady_clock::now() - begin < std::chrono::milliseconds(400));
+  CHECK(log.entries() == std::vector<std::string>{
+                             "failed: there is no ConfigMap kube-system/extension-apiserver-authentication", "there"});
 }
 
 }  // namespace

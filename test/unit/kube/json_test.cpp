@@ -19,6 +19,18 @@ TEST_CASE("values are found by their path, and what is missing or of another typ
   CHECK_FALSE((*json)["a"]["b"].IsObject());
 }
 
+TEST_CASE("numbers are whole or nothing, and arrays can be walked") {
+  const auto json = Json::Parse(R"({"n":[-3,2147483648,1.5,"4",9223372036854775808]})");
+  REQUIRE(json);
+  std::vector<std::optional<std::int64_t>> numbers;
+  for (const Json& element : (*json)["n"].Elements()) {
+    numbers.push_back(element.Int());
+  }
+  CHECK(numbers == std::vector<std::optional<std::int64_t>>{-3, 2147483648, {}, {}, {}});
+  CHECK((*json)["nothing"].Elements().empty());
+  CHECK_FALSE((*json)["nothing"].Int());
+}
+
 TEST_CASE("a value outlives the document it came from") {
   const auto value = [] { return (*Json::Parse(R"({"a":"text"})"))["a"]; }();
   CHECK(value.String() == "text");

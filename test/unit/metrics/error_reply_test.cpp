@@ -24,7 +24,7 @@ TEST_CASE("the first word of an error reply tells what kind it is", "[redis]") {
       {"TRYAGAIN Multiple keys request during rehashing of slot", UnavailableKind::kLoading},
       {"BUSY Redis is busy running a script", UnavailableKind::kLoading},
       {"ERR unknown command", UnavailableKind::kServer},
-      {"MOVED 3999 127.0.0.1:6381", UnavailableKind::kServer},
+      {"MOVED 3999 127.0.0.1:6381", UnavailableKind::kLoading},
       {"LOADINGS", UnavailableKind::kServer},
       {"noauth", UnavailableKind::kServer},
       {"NOAUTH", UnavailableKind::kAuth},

@@ -13,6 +13,7 @@ TEST_CASE("a Redis URL says where Redis is and who asks", "[redis]") {
     std::string place;  // As ToString() writes it.
     std::uint32_t database = 0;
     std::optional<Credentials> credentials = std::nullopt;
+    bool tls = false;
   };
   const auto example = GENERATE(values<Case>({
       {"redis://redis", "redis:6379"},
@@ -29,6 +30,7 @@ TEST_CASE("a Redis URL says where Redis is and who asks", "[redis]") {
       {"redis://@redis", "redis:6379", 0, Credentials{"", ""}},
       {"redis://re%3Aader:p%40ss%2Fw%25rd@redis", "redis:6379", 0, Credentials{"re:ader", "p@ss/w%rd"}},
       {"redis://reader:p@ss:word@redis", "redis:6379", 0, Credentials{"reader", "p@ss:word"}},
+      {"rediss://default:secret@redis:6380/3", "redis:6380", 3, Credentials{"default", "secret"}, true},
       {"unix:///run/redis.sock", "/run/redis.sock"},
       {"unix:///run/redis.sock?db=4", "/run/redis.sock", 4},
       {"unix:///run/my%20redis%3F@home.sock", "/run/my redis?@home.sock"},
@@ -39,6 +41,7 @@ TEST_CASE("a Redis URL says where Redis is and who asks", "[redis]") {
   const RedisUrl url = ParseRedisUrl(example.url);
   CHECK(ToString(url.endpoint) == example.place);
   CHECK(url.endpoint.database == example.database);
+  CHECK(url.tls == example.tls);
   REQUIRE(url.credentials.has_value() == example.credentials.has_value());
   if (url.credentials) {
     CHECK(url.credentials->user == example.credentials->user);
@@ -52,11 +55,11 @@ TEST_CASE("the error names the bad part of a Redis URL, and never shows it", "[r
     std::string problem;
   };
   const auto example = GENERATE(values<Case>({
-      {"", "redis:// or unix://"},
-      {"hunter2", "redis:// or unix://"},
-      {"http://hunter2", "redis:// or unix://"},
-      {"redis:/hunter2", "redis:// or unix://"},
-      {"rediss://:hunter2@redis", "TLS to Redis is not supported yet"},
+      {"", "redis://, rediss:// or unix://"},
+      {"hunter2", "redis://, rediss:// or unix://"},
+      {"http://hunter2", "redis://, rediss:// or unix://"},
+      {"redis:/hunter2", "redis://, rediss:// or unix://"},
+      {"rediss://:hunter2", "no host"},
       {"redis://", "no host"},
       {"redis://:hunter2@", "no host"},
       {"redis://:hunter2", "no host"},

@@ -30,6 +30,8 @@ std::string Show(const Reply& reply) {
       return "+" + reply.text;
     case Reply::Type::kError:
       return "-" + reply.text;
+    case Reply::Type::kUnavailable:
+      return "?" + reply.text;
     case Reply::Type::kArray:
       break;
   }
@@ -42,6 +44,82 @@ std::string Nested(std::size_t depth) {
   std::string bytes;
   for (std::size_t i = 0; i < depth; ++i) bytes += "*1\r\n";
   return bytes + ":1\r\n";
+}
+
+/// Replies as Redis sends them.
+std::vector<Reply> Parse(std::string_view bytes) {
+  ReplyReader reader;
+  reader.Feed(bytes);
+  return ReadAll(reader);
+}
+
+TEST_CASE("a batch knows the key of each command", "[redis]") {
+  Batch batch;
+  batch.Add({"LLEN", "emails"});
+  batch.Add({"XINFO", "GROUPS", "stream"});
+  batch.Add({"LINDEX", "", "-1"});
+  batch.Add({"PING"});
+  batch.Add({"HGET", std::string_view("a\r\n\0b", 5), "field"});
+  REQUIRE(batch.size() == 5);
+  CHECK(batch.Key(0) == "emails");
+  CHECK(batch.Key(1) == "stream");
+  CHECK(batch.Key(2).empty());
+  CHECK(batch.Key(3).empty());
+  CHECK(batch.Key(4) == std::string_view("a\r\n\0b", 5));
+}
+
+TEST_CASE("a command copied from another batch is the same command", "[redis]") {
+  Batch from;
+  from.Add({"LLEN", "emails"});
+  from.Add({"ZCARD", "delayed"});
+  Batch to;
+  to.Add({"PING"});
+  to.AddFrom(from, 1);
+  CHECK(to.bytes() == "*1\r\n$4\r\nPING\r\n*2\r\n$5\r\nZCARD\r\n$7\r\ndelayed\r\n");
+  CHECK(to.Key(1) == "delayed");
+}
+
+TEST_CASE("a transaction is sent between MULTI and EXEC, and gives one reply for each of its commands", "[redis]") {
+  Batch batch;
+  batch.Add({"LLEN", "a"});
+  batch.BeginTransaction();
+  batch.Add({"LLEN", "b"});
+  batch.Add({"LLEN", "c"});
+  batch.EndTransaction();
+  batch.Add({"LLEN", "d"});
+  CHECK(batch.bytes() ==
+        "*2\r\n$4\r\nLLEN\r\n$1\r\na\r\n*1\r\n$5\r\nMULTI\r\n*2\r\n$4\r\nLLEN\r\n$1\r\nb\r\n"
+        "*2\r\n$4\r\nLLEN\r\n$1\r\nc\r\n*1\r\n$4\r\nEXEC\r\n*2\r\n$4\r\nLLEN\r\n$1\r\nd\r\n");
+  CHECK(batch.size() == 4);
+  CHECK(batch.raw_size() == 6);
+  REQUIRE(batch.transactions().size() == 1);
+  CHECK(batch.transactions()[0].first == 1);
+  CHECK(batch.transactions()[0].count == 2);
+
+  struct Case {
+    std::string raw;
+    std::string replies;
+  };
+  const auto example = GENERATE(values<Case>({
+      {"+QUEUED\r\n+QUEUED\r\n*2\r\n:2\r\n:3\r\n", "1 2 3 4 "},
+      {"+QUEUED\r\n+QUEUED\r\n*2\r\n-WRONGTYPE x\r\n:3\r\n", "1 -WRONGTYPE x 3 4 "},
+      {"+QUEUED\r\n-MOVED 7 h:1\r\n-EXECABORT x\r\n", "1 -MOVED 7 h:1 -MOVED 7 h:1 4 "},
+      {"+QUEUED\r\n+QUEUED\r\n-TRYAGAIN x\r\n", "1 -TRYAGAIN x -TRYAGAIN x 4 "},
+      {"+QUEUED\r\n+QUEUED\r\n*1\r\n:2\r\n", "1 [2 ] [2 ] 4 "},
+  }));
+  std::string shown;
+  for (const Reply& reply : batch.Unwrap(Parse(":1\r\n+OK\r\n" + example.raw + ":4\r\n"))) shown += Show(reply) + " ";
+  CHECK(shown == example.replies);
+}
+
+TEST_CASE("who may not make transactions is told so, not given what was read without one", "[redis]") {
+  Batch batch;
+  batch.BeginTransaction();
+  batch.Add({"LLEN", "a"});
+  batch.EndTransaction();
+  const auto replies = batch.Unwrap(Parse("-NOPERM multi\r\n:2\r\n-ERR EXEC without MULTI\r\n"));
+  REQUIRE(replies.size() == 1);
+  CHECK(Show(replies[0]) == "-NOPERM multi");
 }
 
 TEST_CASE("a batch is the bytes of its commands, whatever bytes they hold", "[redis]") {
@@ -166,7 +244,7 @@ TEST_CASE("a reply that is too long is refused before it has filled the memory",
       reader.Feed(example.more);
     }
   };
-  CHECK_THROWS_WITH(feed(), "with a reply longer than 1048576 bytes");
+  CHECK_THROWS_WITH(feed(), "with a reply longer than 16777216 bytes");
   CHECK(fed <= ReplyReader::kMaxReplyBytes + example.more.size());
 }
 

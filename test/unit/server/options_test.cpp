@@ -101,6 +101,43 @@ TEST_CASE("flags of another kind of access are refused", "[server]") {
              ContainsText("--client-ca-file=\"ca.crt\": is for --auth=client-certificate"));
 }
 
+TEST_CASE("a self-managed certificate needs a cluster, a place, and no other certificate", "[server]") {
+  const auto refusal = [](std::vector<const char*> arguments) {
+    arguments.insert(arguments.begin(), {"serve", "--redis-url", "redis://r", "--tls-self-managed"});
+    return Refusal(arguments);
+  };
+  CHECK(refusal({"--kubeconfig", "k"}) == "accepted");
+  CHECK(refusal({"--kubeconfig", "k", "--auth", "none", "--bind-address", "127.0.0.1"}) == "accepted");
+  CHECK_THAT(refusal({"--client-ca-file", "ca.crt"}),
+             ContainsText("--tls-self-managed: needs --kubeconfig outside of a cluster"));
+  CHECK_THAT(refusal({"--kubeconfig", "k", "--tls-cert-file", "a", "--tls-private-key-file", "b"}),
+             ContainsText("--tls-self-managed: does not go with --tls-cert-file"));
+  CHECK_THAT(refusal({"--kubeconfig", "k", "--tls-ca-out-file", "-"}), ContainsText("or --tls-ca-out-file"));
+  CHECK_THAT(refusal({"--kubeconfig", "k", "--tls-secret-name", "../x"}),
+             ContainsText("--tls-secret-name=\"../x\": is not a name that a Secret can have"));
+  CHECK_THAT(refusal({"--kubeconfig", "k", "--tls-secret-namespace", "a/b"}),
+             ContainsText("--tls-secret-namespace=\"a/b\": is not a name that a namespace can have"));
+  CHECK_THAT(refusal({"--kubeconfig", "k", "--tls-certificate-lifetime", "1s"}),
+             ContainsText("--tls-certificate-lifetime=\"1s\": must be a duration from"));
+  const Pod pod;
+  const auto options = std::get<ServeOptions>(Parse({"serve", "--redis-url", "redis://r", "--tls-self-managed"}));
+  CHECK(options.tls_self_managed);
+  CHECK(options.tls_secret_name == "queue-metrics-server-serving");
+  CHECK(options.tls_certificate_lifetime == std::chrono::hours(30 * 24));
+}
+
+TEST_CASE("help with zero is off unless asked for, and needs a cluster", "[server]") {
+  CHECK_THAT(Refusal({"serve", "--redis-url", "redis://r", "--client-ca-file", "ca.crt", "--wake"}),
+             ContainsText("--wake: needs --kubeconfig outside of a cluster"));
+  const auto wake = [](std::vector<const char*> arguments) {
+    arguments.insert(arguments.begin(),
+                     {"serve", "--redis-url", "redis://r", "--auth", "none", "--bind-address", "127.0.0.1"});
+    return std::get<ServeOptions>(Parse(arguments)).wake;
+  };
+  CHECK_FALSE(wake({}));
+  CHECK(wake({"--wake", "--kubeconfig", "k"}));
+}
+
 TEST_CASE("a password in a flag is refused without being repeated", "[server]") {
   const std::string refusal = Refusal({"serve", "--redis-url", "redis://user:hunter2@r", "--client-ca-file", "ca.crt"});
   CHECK_THAT(refusal, ContainsText("--redis-url: must not hold credentials"));

@@ -1,0 +1,105 @@
+#include "metrics/layouts/celery.h"
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "metrics/json.h"
+#include "metrics/layouts/preset.h"
+#include "metrics/layouts/reply_cursor.h"
+
+namespace metrics::layouts {
+namespace {
+
+/// More bindings of one exchange are an error.
+constexpr std::size_t kMaxBindings = 1000;
+constexpr std::string_view kMaxBindingsAndOne = "1001";
+
+std::unique_ptr<const QueueLayout> ListsOf(const CeleryOptions& options) {
+  Preset::Keys keys;
+  for (const std::int64_t step : options.priority_steps) {
+    const std::string key = options.global_keyprefix + "{queue}";
+    keys.waiting.push_back({"LLEN", step == 0 ? key : key + options.sep + std::to_string(step)});
+  }
+  return std::make_unique<Preset>(std::move(keys));
+}
+
+/// One of the values of "unacked": [message, exchange, routing key].
+struct Message {
+  explicit Message(std::string_view json) {
+    const Json value = Json::Parse(json);
+    exchange = value.At(1).String();
+    routing_key = value.At(2).String();
+    if (const auto text = value.At(0)["headers"]["eta"].String()) eta = TimeFromIso8601(*text);
+  }
+
+  std::optional<std::string> exchange;
+  std::optional<std::string> routing_key;
+  std::optional<TimePoint> eta;
+};
+
+/// One member of an exchange's set of bindings: routing key, pattern and queue between separators.
+struct Binding {
+  Binding(std::string_view member, std::string_view sep) {
+    routing_key = Take(member, sep);
+    pattern = Take(member, sep);
+    queue = member;
+  }
+
+  static std::string_view Take(std::string_view& text, std::string_view sep) {
+    const std::string_view field = text.substr(0, text.find(sep));
+    text.remove_prefix(std::min(text.size(), field.size() + sep.size()));
+    return field;
+  }
+
+  /// Patterns are those of topic exchanges. They are regular expressions, which only kombu reads: here they match all.
+  bool Matches(std::string_view queue_name, std::string_view key) const {
+    return queue == queue_name && (!pattern.empty() || routing_key == key);
+  }
+
+  std::string_view routing_key;
+  std::string_view pattern;
+  std::string_view queue;
+};
+
+}  // namespace
+
+Celery::Celery(CeleryOptions options) : MessageHash(ListsOf(options)), options_(std::move(options)) {}
+
+std::string Celery::Key(std::string_view /*queue*/) const { return options_.global_keyprefix + options_.unacked_key; }
+
+std::optional<QueueCounts> Celery::CountMessages(const QueueRead& read, const Messages& messages,
+                                                 std::span<const redis::Reply> further, redis::Batch& more) const {
+  const std::vector<Message> parsed(messages.texts.begin(), messages.texts.end());
+  std::set<std::string> exchanges;  // Without the default one, "", where the routing key is the queue.
+  for (const Message& message : parsed) {
+    if (message.exchange && !message.exchange->empty()) exchanges.insert(*message.exchange);
+  }
+  if (!exchanges.empty() && further.empty()) {
+    for (const std::string& exchange : exchanges) {
+      more.Add({"SRANDMEMBER", options_.global_keyprefix + "_kombu.binding." + exchange, kMaxBindingsAndOne});
+    }
+    return std::nullopt;
+  }
+  ReplyCursor cursor(further);
+  std::map<std::string, std::vector<Binding>> bindings;
+  for (const std::string& exchange : exchanges) {
+    const auto members = cursor.Texts("SRANDMEMBER", "_kombu.binding." + exchange);
+    if (members.size() > kMaxBindings) RejectTooMany(kMaxBindings, "queues are bound to the exchange " + exchange);
+    for (const std::string_view member : members) bindings[exchange].emplace_back(member, options_.sep);
+  }
+  const auto is_ours = [&](const Message& message) {
+    if (!message.exchange || !message.routing_key) return true;  // Whatever it is, it may be.
+    if (message.exchange->empty()) return *message.routing_key == read.queue;
+    const std::vector<Binding>& bound = bindings[*message.exchange];
+    return std::any_of(bound.begin(), bound.end(),
+                       [&](const Binding& binding) { return binding.Matches(read.queue, *message.routing_key); });
+  };
+  QueueCounts counts{.in_flight = messages.unread};
+  for (const Message& message : parsed) {
+    if (is_ours(message)) ++(message.eta && *message.eta > read.now ? counts.delayed : counts.in_flight);
+  }
+  return counts;
+}
+
+}  // namespace metrics::layouts

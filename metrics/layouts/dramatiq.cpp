@@ -1,0 +1,57 @@
+#include "metrics/layouts/dramatiq.h"
+
+#include "metrics/json.h"
+#include "metrics/layouts/preset.h"
+
+namespace metrics::layouts {
+namespace {
+
+std::optional<TimePoint> TimeIn(const Json& milliseconds) {
+  const auto number = milliseconds.Number();
+  return number ? TimeFromNumber(*number, TimeUnit::kMilliseconds) : std::nullopt;
+}
+
+std::optional<TimePoint> TimeOfMessage(std::string_view json) { return TimeIn(Json::Parse(json)["message_timestamp"]); }
+
+/// The queue without its delayed messages.
+std::unique_ptr<const QueueLayout> Undelayed(const std::string& prefix) {
+  const std::string list = prefix + ":{queue}";
+  const std::string hash = list + ".msgs";
+  const auto ask = [hash](std::string_view queue, std::string_view id, redis::Batch& batch) {
+    batch.Add({"HGET", KeyOf(hash, queue), id});
+  };
+  return std::make_unique<Preset>(
+      Preset::Keys{.waiting = {{"LLEN", list}},
+                   .in_flight = {{"LLEN", list, -1}, {"HLEN", hash}},  // The hash has the messages that wait too.
+                   .oldest = OldestJob{.candidates = {{.key = list}},
+                                       .ask = ask,
+                                       .time = &TimeOfMessage,
+                                       .missing = "it has no message_timestamp"}});
+}
+
+}  // namespace
+
+Dramatiq::Dramatiq(const DramatiqOptions& options)
+    : MessageHash(Undelayed(options.prefix)), delayed_(options.prefix + ":{queue}.DQ.msgs") {}
+
+QueueParts Dramatiq::Offers() const {
+  QueueParts parts = RestOffers();
+  parts.delayed = true;
+  return parts;
+}
+
+std::string Dramatiq::Key(std::string_view queue) const { return KeyOf(delayed_, queue); }
+
+std::optional<QueueCounts> Dramatiq::CountMessages(const QueueRead& read, const Messages& messages,
+                                                   std::span<const redis::Reply> /*further*/,
+                                                   redis::Batch& /*more*/) const {
+  // A message is as new as its delay if it came since its fields were read.
+  QueueCounts counts{.delayed = messages.unread};
+  for (const std::string_view text : messages.texts) {
+    const auto due = TimeIn(Json::Parse(text)["options"]["eta"]);
+    ++(due && *due > read.now ? counts.delayed : counts.waiting);
+  }
+  return counts;
+}
+
+}  // namespace metrics::layouts

@@ -1,0 +1,28 @@
+#include "metrics/layouts/laravel.h"
+
+#include "metrics/json.h"
+
+namespace metrics::layouts {
+namespace {
+
+std::optional<TimePoint> TimeOfJob(std::string_view json) {
+  const auto created = Json::Parse(json)["createdAt"].Number();
+  return created ? TimeFromNumber(*created, TimeUnit::kSeconds) : std::nullopt;
+}
+
+Preset::Keys KeysOf(const LaravelOptions& options) {
+  const std::string key = options.prefix + "queues:" + (options.hash_tag ? "{{queue}}" : "{queue}");
+  return {.waiting = {{"LLEN", key}},
+          // Scored by when the reservation ends, which is not renewed: a job beyond it may well be running.
+          .in_flight = {{"ZCARD", key + ":reserved"}},
+          .delayed = {{key + ":delayed", TimeUnit::kSeconds}},
+          .oldest = OldestJob{.candidates = {{.key = key, .last = "0"}},
+                              .time = &TimeOfJob,
+                              .missing = "its payload has no createdAt, which Laravel writes since 12.11"}};
+}
+
+}  // namespace
+
+Laravel::Laravel(const LaravelOptions& options) : Preset(KeysOf(options)) {}
+
+}  // namespace metrics::layouts

@@ -1,0 +1,135 @@
+#include "metrics/layouts/preset.h"
+
+#include <algorithm>
+
+#include "metrics/go_quote.h"
+#include "metrics/metric_provider.h"
+
+namespace metrics::layouts {
+namespace {
+
+std::int64_t Sum(const std::vector<CountedKey>& keys, std::string_view queue, ReplyCursor& cursor) {
+  std::int64_t sum = 0;
+  for (const CountedKey& key : keys) sum += key.sign * cursor.Count(key.command, KeyOf(key.key, queue));
+  return std::max<std::int64_t>(0, sum);
+}
+
+void KeepEarlier(std::optional<TimePoint>& earliest, std::optional<TimePoint> time) {
+  if (time && (!earliest || *time < *earliest)) earliest = time;
+}
+
+/// When the first job of a delayed set is due, if it is.
+std::optional<TimePoint> FirstDue(const DelayedSet& set, std::string_view key, ReplyCursor& cursor) {
+  const auto job_and_score = cursor.Texts("ZRANGEBYSCORE", key);
+  return job_and_score.size() < 2 ? std::nullopt : TimeFromNumber(job_and_score[1], set.unit);
+}
+
+bool BeginsWith(std::string_view text, std::string_view beginning) {
+  return !beginning.empty() && text.substr(0, beginning.size()) == beginning;
+}
+
+/// Since when the oldest of `candidates` waits, as far as it is known.
+std::optional<TimePoint> EarliestOf(const OldestJob& oldest, std::span<const std::string_view> candidates,
+                                    ReplyCursor& cursor) {
+  std::optional<TimePoint> earliest;
+  for (const std::string_view job : candidates) {
+    const auto text = oldest.ask ? cursor.Text("the lookup of the time", job) : job;
+    if (text) KeepEarlier(earliest, oldest.time(*text));
+  }
+  return earliest;
+}
+
+}  // namespace
+
+QueueParts Preset::Offers() const {
+  return {.waiting = !keys_.waiting.empty() || !keys_.delayed.empty(),
+          .in_flight = !keys_.in_flight.empty(),
+          .delayed = !keys_.delayed.empty(),
+          .oldest_age = keys_.oldest.has_value()};
+}
+
+void Preset::Ask(const QueueRead& read, redis::Batch& batch) const {
+  const auto& [waiting, in_flight, delayed, oldest_age] = read.wanted;
+  for (const DelayedSet& set : keys_.delayed) {
+    const std::string key = KeyOf(set.key, read.queue);
+    const std::string due = DueScore(read.now, set.unit);
+    if (waiting) batch.Add({"ZCOUNT", key, set.lowest, due});
+    if (delayed) batch.Add({"ZCOUNT", key, "(" + due, "+inf"});
+    if (oldest_age) batch.Add({"ZRANGEBYSCORE", key, set.lowest, due, "WITHSCORES", "LIMIT", "0", "1"});
+  }
+  if (waiting) {
+    for (const CountedKey& key : keys_.waiting) batch.Add({key.command, KeyOf(key.key, read.queue)});
+  }
+  if (oldest_age) {
+    for (const auto& [key, command, first, last] : keys_.oldest->candidates) {
+      batch.Add({command, KeyOf(key, read.queue), first, last});
+    }
+  }
+  if (in_flight) {
+    for (const CountedKey& key : keys_.in_flight) batch.Add({key.command, KeyOf(key.key, read.queue)});
+  }
+}
+
+std::optional<QueueCounts> Preset::Count(const QueueRead& read, std::span<const redis::Reply> replies,
+                                         redis::Batch& more) const {
+  // The candidates for the oldest job may all be taken, and their times be gone, before they are looked up.
+  constexpr int kAttempts = 3;
+  ReplyCursor cursor(replies);
+  for (int attempt = 1; attempt <= kAttempts; ++attempt) {
+    if (cursor.AtEnd()) {
+      Ask(read, more);
+      return std::nullopt;
+    }
+    const First first = CountFirst(read, cursor);
+    QueueCounts counts = first.counts;
+    std::optional<TimePoint> since = first.due_since;
+    if (!first.candidates.empty()) {
+      const OldestJob& oldest = *keys_.oldest;
+      if (oldest.ask && cursor.AtEnd()) {
+        for (const std::string_view job : first.candidates) oldest.ask(read.queue, job, more);
+        return std::nullopt;
+      }
+      const auto earliest = EarliestOf(oldest, first.candidates, cursor);
+      if (!earliest) continue;
+      KeepEarlier(since, earliest);
+    }
+    counts.oldest_age = AgeSince(since, read.now);
+    return counts;
+  }
+  throw MetricUnavailableError(UnavailableKind::kServer, "the age of the oldest job of the queue " +
+                                                             GoQuote(read.queue) +
+                                                             " cannot be known: " + std::string(keys_.oldest->missing));
+}
+
+Preset::First Preset::CountFirst(const QueueRead& read, ReplyCursor& cursor) const {
+  const auto& [waiting, in_flight, delayed, oldest_age] = read.wanted;
+  First first;
+  for (const DelayedSet& set : keys_.delayed) {
+    const std::string key = KeyOf(set.key, read.queue);
+    if (waiting) first.counts.waiting += cursor.Count("ZCOUNT", key);
+    if (delayed) first.counts.delayed += cursor.Count("ZCOUNT", key);
+    if (oldest_age) KeepEarlier(first.due_since, FirstDue(set, key, cursor));
+  }
+  if (waiting) first.counts.waiting += Sum(keys_.waiting, read.queue, cursor);
+  if (oldest_age) {
+    for (const auto& candidates : keys_.oldest->candidates) {
+      for (const std::string_view job : cursor.Texts(candidates.command, KeyOf(candidates.key, read.queue))) {
+        if (!BeginsWith(job, keys_.oldest->no_job)) first.candidates.push_back(job);
+      }
+    }
+  }
+  if (in_flight) first.counts.in_flight = Sum(keys_.in_flight, read.queue, cursor);
+  return first;
+}
+
+std::chrono::seconds AgeSince(std::optional<TimePoint> since, TimePoint now) {
+  if (!since) return std::chrono::seconds(0);
+  return std::max(std::chrono::seconds(0), std::chrono::floor<std::chrono::seconds>(now - *since));
+}
+
+void RejectTooMany(std::size_t limit, std::string_view what) {
+  throw MetricUnavailableError(UnavailableKind::kServer,
+                               "more than " + std::to_string(limit) + " " + std::string(what));
+}
+
+}  // namespace metrics::layouts

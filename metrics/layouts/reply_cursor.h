@@ -1,0 +1,36 @@
+// Walks over the replies to a layout's commands in the order in which they were asked.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "metrics/queue_layout.h"
+#include "metrics/redis/reply.h"
+
+namespace metrics::layouts {
+
+/// Each call takes the next reply. `command` and `key` are what was asked, for the error if the reply is not what the
+/// command gives: MetricUnavailableError. The replies must outlive what is returned.
+class ReplyCursor {
+ public:
+  explicit ReplyCursor(std::span<const redis::Reply> replies) : rest_(replies) {}
+
+  /// Nothing was asked beyond this.
+  bool AtEnd() const { return rest_.empty(); }
+  std::size_t Remaining() const { return rest_.size(); }
+
+  const redis::Reply& Next();
+  std::int64_t Count(std::string_view command, std::string_view key) { return CountFrom(Next(), command, key); }
+  /// Nothing for a key or field that does not exist.
+  std::optional<std::string_view> Text(std::string_view command, std::string_view key);
+  /// A list of strings. Empty for a key that does not exist.
+  std::vector<std::string_view> Texts(std::string_view command, std::string_view key);
+
+ private:
+  std::span<const redis::Reply> rest_;
+};
+
+}  // namespace metrics::layouts

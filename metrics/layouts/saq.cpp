@@ -1,0 +1,26 @@
+#include "metrics/layouts/saq.h"
+
+#include "metrics/json.h"
+
+namespace metrics::layouts {
+namespace {
+
+void AskForJob(std::string_view /*queue*/, std::string_view job, redis::Batch& batch) { batch.Add({"GET", job}); }
+
+std::optional<TimePoint> TimeOfJob(std::string_view json) {
+  const auto queued = Json::Parse(json)["queued"].Number();
+  return queued ? TimeFromNumber(*queued, TimeUnit::kMilliseconds) : std::nullopt;
+}
+
+}  // namespace
+
+Saq::Saq()
+    : Preset({.waiting = {{"LLEN", "saq:{queue}:queued"}},
+              .in_flight = {{"LLEN", "saq:{queue}:active"}},
+              .delayed = {{.key = "saq:{queue}:incomplete", .unit = TimeUnit::kSeconds, .lowest = "(0"}},
+              .oldest = OldestJob{.candidates = {{.key = "saq:{queue}:queued"}},
+                                  .ask = &AskForJob,
+                                  .time = &TimeOfJob,
+                                  .missing = "SAQ has no time at which it was queued"}}) {}
+
+}  // namespace metrics::layouts

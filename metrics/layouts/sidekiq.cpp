@@ -1,0 +1,106 @@
+#include "metrics/layouts/sidekiq.h"
+
+#include <algorithm>
+
+#include "metrics/json.h"
+#include "metrics/layouts/preset.h"
+
+namespace metrics::layouts {
+namespace {
+
+/// Of the jobs that all queues share, as many are looked at.
+constexpr std::size_t kMaxJobs = 1000;
+constexpr std::string_view kMaxJobsAndOne = "1001";
+
+bool IsOf(std::string_view queue, std::string_view json) { return Json::Parse(json)["queue"].String() == queue; }
+
+std::int64_t CountOf(std::string_view queue, const std::vector<std::string_view>& jobs) {
+  return std::count_if(jobs.begin(), jobs.end(), [queue](std::string_view job) { return IsOf(queue, job); });
+}
+
+std::optional<TimePoint> TimeOfJob(std::string_view json) {
+  const auto enqueued = Json::Parse(json)["enqueued_at"].Number();
+  if (!enqueued) return std::nullopt;
+  constexpr double kFirstInMilliseconds = 1e11;  // Sidekiq 8 writes milliseconds; as seconds this is the year 5138.
+  return TimeFromNumber(*enqueued, *enqueued < kFirstInMilliseconds ? TimeUnit::kSeconds : TimeUnit::kMilliseconds);
+}
+
+Preset::Keys KeysOf(const SidekiqOptions& options) {
+  const std::string key = options.prefix + "queue:{queue}";
+  return {.waiting = {{"LLEN", key}},
+          .oldest = OldestJob{.candidates = {{.key = key, .first = "-1", .last = "-1"}},
+                              .time = &TimeOfJob,
+                              .missing = "its payload has no enqueued_at"}};
+}
+
+/// What a process works on is in a hash called "work" since Sidekiq 7, "workers" before.
+Registry Processes(const std::string& prefix) {
+  return {.names = "processes",
+          .part = &QueueParts::in_flight,
+          .count = &QueueCounts::in_flight,
+          .ask_names =
+              [processes = prefix + "processes"](const QueueRead&, redis::Batch& batch) {
+                batch.Add({"SRANDMEMBER", processes, kMaxNamesAndOne});
+              },
+          .ask =
+              [prefix](std::string_view, std::string_view process, redis::Batch& batch) {
+                batch.Add({"HVALS", prefix + std::string(process) + ":work"});
+                batch.Add({"HVALS", prefix + std::string(process) + ":workers"});
+              },
+          .jobs =
+              [](std::string_view queue, std::string_view process, ReplyCursor& cursor) {
+                const std::int64_t since_7 = CountOf(queue, cursor.Texts("HVALS", process));
+                return since_7 + CountOf(queue, cursor.Texts("HVALS", process));
+              }};
+}
+
+}  // namespace
+
+Sidekiq::Sidekiq(const SidekiqOptions& options)
+    : delayed_{options.prefix + "schedule", options.prefix + "retry"},
+      rest_({Processes(options.prefix)}, std::make_unique<Preset>(KeysOf(options))) {}
+
+QueueParts Sidekiq::Offers() const {
+  QueueParts parts = rest_.Offers();
+  parts.delayed = true;
+  return parts;
+}
+
+void Sidekiq::Ask(const QueueRead& read, redis::Batch& batch) const {
+  const std::string now = DueScore(read.now, TimeUnit::kSeconds);
+  for (const std::string& key : delayed_) {
+    if (read.wanted.waiting) {
+      batch.Add({"ZCOUNT", key, "-inf", now});
+      batch.Add({"ZRANGEBYSCORE", key, "-inf", now, "LIMIT", "0", kMaxJobsAndOne});
+    }
+    if (read.wanted.delayed) batch.Add({"ZRANGEBYSCORE", key, "(" + now, "+inf", "LIMIT", "0", kMaxJobsAndOne});
+  }
+  rest_.Ask(read, batch);
+}
+
+std::optional<QueueCounts> Sidekiq::Count(const QueueRead& read, std::span<const redis::Reply> replies,
+                                          redis::Batch& more) const {
+  ReplyCursor cursor(replies);
+  QueueCounts shared;
+  for (const std::string& key : delayed_) {
+    if (read.wanted.waiting) {
+      const std::int64_t due = cursor.Count("ZCOUNT", key);
+      const auto jobs = cursor.Texts("ZRANGEBYSCORE", key);
+      // Any process would enqueue them. Those that were not looked at could be of any queue and count for each.
+      const auto unseen = std::max<std::int64_t>(0, due - static_cast<std::int64_t>(jobs.size()));
+      shared.waiting += CountOf(read.queue, jobs) + unseen;
+    }
+    if (read.wanted.delayed) {
+      const auto jobs = cursor.Texts("ZRANGEBYSCORE", key);
+      if (jobs.size() > kMaxJobs) RejectTooMany(kMaxJobs, "jobs are in " + key);
+      shared.delayed += CountOf(read.queue, jobs);
+    }
+  }
+  auto counts = rest_.Count(read, replies.last(cursor.Remaining()), more);
+  if (!counts) return std::nullopt;
+  counts->waiting += shared.waiting;
+  counts->delayed += shared.delayed;
+  return counts;
+}
+
+}  // namespace metrics::layouts

@@ -1,0 +1,31 @@
+// Sidekiq: a list for each queue, hashes in which processes report what they work on, and sorted sets of scheduled jobs
+// and of retries that all queues share.
+#pragma once
+
+#include <string>
+
+#include "metrics/layouts/registered.h"
+
+namespace metrics::layouts {
+
+struct SidekiqOptions {
+  /// "NAMESPACE:" of redis-namespace, which Sidekiq 6 and older may use.
+  std::string prefix{};
+};
+
+/// Processes report every ten seconds, so what is in flight is that old.
+class Sidekiq final : public QueueLayout {
+ public:
+  explicit Sidekiq(const SidekiqOptions& options = {});
+
+  QueueParts Offers() const override;
+  void Ask(const QueueRead& read, redis::Batch& batch) const override;
+  std::optional<QueueCounts> Count(const QueueRead& read, std::span<const redis::Reply> replies,
+                                   redis::Batch& more) const override;
+
+ private:
+  const std::vector<std::string> delayed_;
+  const Registered rest_;
+};
+
+}  // namespace metrics::layouts

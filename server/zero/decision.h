@@ -1,0 +1,75 @@
+// What to do about a target at, or on its way to, zero. Values in, values out: nothing here reads, waits or writes.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "server/zero/managed_hpa.h"
+
+namespace server::zero {
+
+using TimePoint = std::chrono::steady_clock::time_point;
+
+/// A reading older than this has not seen what came since; the cool-down begins anew.
+inline constexpr std::chrono::seconds kLongestGap{10};
+
+/// What the queues of one HPA say.
+struct Demand {
+  /// For each of ManagedHpa::queues, in their order.
+  std::vector<std::int64_t> values;
+  /// Jobs that wait or are in flight, over all of them. Only read for those who want to sleep.
+  std::int64_t unfinished = 0;
+};
+
+/// What is known at one moment. What is not there is in doubt.
+struct Observation {
+  TimePoint now;
+  std::optional<Demand> demand;
+  std::optional<std::int32_t> replicas;
+};
+
+/// What was seen of an HPA before.
+struct Memory {
+  /// Since when every reading said that there is no work, while there were replicas.
+  std::optional<TimePoint> idle_since;
+  std::optional<TimePoint> last_reading;
+  /// The HPA was given this spell of zero once. It may have refused: before Kubernetes 1.37 it takes the condition
+  /// away.
+  bool mended = false;
+};
+
+/// `memory` after `seen`.
+Memory Remember(Memory memory, const Observation& seen);
+
+enum class Action : std::uint8_t {
+  kNothing,
+  kWake,    // Scale from 0 to `replicas`.
+  kSleep,   // Scale to 0: there is no work.
+  kPause,   // Scale to `replicas`, as the owner said.
+  kMend,    // Tell the HPA that this zero is its own.
+  kDisown,  // Tell the HPA that a zero is not its own, for it would undo it.
+};
+
+/// "nothing", "wake", …: in metrics and logs.
+std::string_view Name(Action action);
+
+struct Decision {
+  Action action = Action::kNothing;
+  std::int32_t replicas = 0;
+  /// Why, in a sentence without its full stop.
+  std::string reason;
+};
+
+/// `memory` knows `seen` already. Never scales down what is in doubt, and wakes only on a reading.
+Decision Decide(const ManagedHpa& hpa, const Observation& seen, const Memory& memory);
+
+/// The size that the HPA would give a target at 0, and at least 1 if any value is positive: the largest of
+/// ceil(value / target), within its limits and the first step of its behaviour. Nothing if that forbids scaling up.
+std::optional<std::int32_t> SizeFromZero(const ManagedHpa& hpa, std::span<const std::int64_t> values);
+
+}  // namespace server::zero

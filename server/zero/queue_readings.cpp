@@ -1,0 +1,69 @@
+#include "server/zero/queue_readings.h"
+
+#include <condition_variable>
+#include <cstddef>
+#include <limits>
+#include <memory>
+#include <mutex>
+#include <variant>
+
+namespace server::zero {
+
+QueueReading Sum(const std::vector<metrics::MetricSample>& samples, std::chrono::system_clock::time_point begin) {
+  constexpr std::int64_t kLargest = std::numeric_limits<std::int64_t>::max();
+  std::int64_t sum = 0;
+  for (const metrics::MetricSample& sample : samples) {
+    if (sample.timestamp < begin) {
+      return {.value = {}, .doubt = "the value was read before it was asked for"};
+    }
+    sum = sample.value > kLargest - sum ? kLargest : sum + sample.value;
+  }
+  return samples.empty() ? QueueReading{.value = {}, .doubt = "no queue was read"}
+                         : QueueReading{.value = sum, .doubt = {}};
+}
+
+namespace {
+
+/// Readings on their way. Shared with the callbacks, since one may come after the deadline.
+struct Arrivals {
+  std::mutex mutex;
+  std::condition_variable all_arrived;
+  std::vector<QueueReading> readings;  // Guarded by mutex.
+  std::size_t missing;                 // Guarded by mutex.
+};
+
+QueueReading ReadingOf(const metrics::MetricResult& result, std::chrono::system_clock::time_point begin) {
+  if (const auto* samples = std::get_if<std::vector<metrics::MetricSample>>(&result)) {
+    return Sum(*samples, begin);
+  }
+  if (const auto* unknown = std::get_if<metrics::MetricNotFound>(&result)) {
+    return {.value = {}, .doubt = unknown->text};
+  }
+  return {.value = {}, .doubt = std::get<metrics::MetricUnavailable>(result).text};
+}
+
+}  // namespace
+
+ReadQueues ReadFrom(metrics::MetricProvider& provider) {
+  return [&provider](const std::vector<QueueQuery>& queries, std::chrono::steady_clock::time_point deadline) {
+    const auto arrivals = std::make_shared<Arrivals>();
+    arrivals->readings.resize(queries.size(), {.value = {}, .doubt = "the value did not come in time"});
+    arrivals->missing = queries.size();
+    for (std::size_t i = 0; i < queries.size(); ++i) {
+      const auto begin = std::chrono::system_clock::now();
+      provider.Get({queries[i].ns, queries[i].metric, queries[i].selector, deadline},
+                   [arrivals, i, begin](const metrics::MetricResult& result) {
+                     const std::lock_guard lock(arrivals->mutex);
+                     arrivals->readings[i] = ReadingOf(result, begin);
+                     if (--arrivals->missing == 0) {
+                       arrivals->all_arrived.notify_one();
+                     }
+                   });
+    }
+    std::unique_lock lock(arrivals->mutex);
+    arrivals->all_arrived.wait_until(lock, deadline, [&] { return arrivals->missing == 0; });
+    return arrivals->readings;
+  };
+}
+
+}  // namespace server::zero

@@ -1,0 +1,39 @@
+// The seam to the queues: many readings by one moment, each a number or a doubt.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "metrics/label_selector.h"
+#include "metrics/metric_provider.h"
+
+namespace server::zero {
+
+struct QueueQuery {
+  std::string ns;
+  std::string metric;
+  metrics::LabelSelector selector;
+};
+
+struct QueueReading {
+  /// The sum over the queues that the selector selects, as the HPA computes it. Nothing: it is in doubt.
+  std::optional<std::int64_t> value;
+  /// Why it is in doubt.
+  std::string doubt;
+};
+
+/// One reading for each query, in their order. Blocks until `deadline` at most. Does not throw.
+using ReadQueues = std::function<std::vector<QueueReading>(const std::vector<QueueQuery>& queries,
+                                                           std::chrono::steady_clock::time_point deadline)>;
+
+/// Reads from `provider`, which must outlive the function. A value that is held from before the call is a doubt.
+ReadQueues ReadFrom(metrics::MetricProvider& provider);
+
+/// The sum of samples that were all read after `begin`; else a doubt.
+QueueReading Sum(const std::vector<metrics::MetricSample>& samples, std::chrono::system_clock::time_point begin);
+
+}  // namespace server::zero

@@ -1,0 +1,137 @@
+#include "server/zero/target_client.h"
+
+#include <chrono>
+
+#include "server/kube/micro_time.h"
+#include "server/wire/json_writer.h"
+
+namespace server::zero {
+namespace {
+
+using kube::ApiError;
+using kube::ApiResponse;
+using kube::Json;
+using wire::JsonStyle;
+using wire::JsonWriter;
+
+constexpr int kConflict = 409;
+
+kube::Deadline Soon() { return std::chrono::steady_clock::now() + TargetClient::kPatience; }
+
+std::string TimeLimit() { return "?timeout=" + std::to_string(TargetClient::kPatience.count()) + "s"; }
+
+Json Expect200(const ApiResponse& response) {
+  auto body = Json::Parse(response.body);
+  if (response.status != 200 || !body) {
+    throw ApiError(ApiError::Kind::kFailed, kube::FailureText(response));
+  }
+  return *std::move(body);
+}
+
+bool Written(const ApiResponse& response) {
+  if (response.status == kConflict) {
+    return false;
+  }
+  Expect200(response);
+  return true;
+}
+
+/// Where a group and version are served.
+std::string ApiRoot(const std::string& api_version) {
+  return (api_version.find('/') == std::string::npos ? "/api/" : "/apis/") + api_version;
+}
+
+}  // namespace
+
+TargetClient::TargetClient(std::shared_ptr<kube::Api> api) : api_(std::move(api)) {}
+
+Scale TargetClient::ReadScale(const ManagedHpa& hpa, const std::stop_token& stop) {
+  const std::string path = ScalePath(hpa, stop);
+  const Json scale = Expect200(api_->Send({.method = "GET", .path = path, .body = {}}, Soon(), stop));
+  const std::int64_t replicas = scale["spec"]["replicas"].Int().value_or(0);  // Left out while it is 0.
+  return {.replicas = static_cast<std::int32_t>(replicas),
+          .resource_version = scale["metadata"]["resourceVersion"].String(),
+          .pod_selector = scale["status"]["selector"].String()};
+}
+
+bool TargetClient::WriteScale(const ManagedHpa& hpa, const Scale& found, std::int32_t replicas,
+                              const std::stop_token& stop) {
+  const std::string path = ScalePath(hpa, stop) + TimeLimit();
+  std::string body;
+  JsonWriter json(body, JsonStyle::kCompact);
+  json.BeginObject();
+  json.Member("kind", "Scale");
+  json.Member("apiVersion", "autoscaling/v1");
+  json.Key("metadata");
+  json.BeginObject();
+  json.Member("name", hpa.target.name);
+  json.Member("namespace", hpa.ns);
+  json.Member("resourceVersion", found.resource_version);
+  json.EndObject();
+  json.Key("spec");
+  json.BeginObject();
+  json.Key("replicas");
+  json.Int(replicas);
+  json.EndObject();
+  json.EndObject();
+  return Written(api_->Send({.method = "PUT", .path = path, .body = std::move(body)}, Soon(), stop));
+}
+
+bool TargetClient::WriteOwnership(const ManagedHpa& hpa, bool owns_zero, const std::stop_token& stop) {
+  std::string body;
+  JsonWriter json(body, JsonStyle::kCompact);
+  json.BeginObject();
+  json.Key("metadata");
+  json.BeginObject();
+  json.Member("uid", hpa.uid);
+  json.Member("resourceVersion", hpa.resource_version);
+  json.EndObject();
+  json.Key("status");
+  json.BeginObject();
+  json.Key("conditions");
+  json.BeginArray();
+  json.BeginObject();
+  json.Member("type", "ScaledToZero");
+  json.Member("status", owns_zero ? "True" : "False");
+  json.Member("lastTransitionTime", kube::MicroTime(std::chrono::system_clock::now()));
+  json.Member("reason", owns_zero ? "HandedToHPA" : "TakenFromHPA");
+  json.Member("message", owns_zero ? "queue-metrics-server found the target at 0 and lets the HPA wake it"
+                                   : "queue-metrics-server keeps the target at 0");
+  json.EndObject();
+  json.EndArray();
+  json.EndObject();
+  json.EndObject();
+  return Written(api_->Send({.method = "PATCH",
+                             .path = "/apis/autoscaling/v2/namespaces/" + hpa.ns + "/horizontalpodautoscalers/" +
+                                     hpa.name + "/status" + TimeLimit(),
+                             .body = std::move(body),
+                             .content_type = "application/strategic-merge-patch+json"},
+                            Soon(), stop));
+}
+
+std::string TargetClient::ScalePath(const ManagedHpa& hpa, const std::stop_token& stop) {
+  const std::pair key(hpa.target.api_version, hpa.target.kind);
+  const std::string root = ApiRoot(hpa.target.api_version);
+  const auto path = [&](const std::string& resource) {
+    return root + "/namespaces/" + hpa.ns + "/" + resource + "/" + hpa.target.name + "/scale";
+  };
+  {
+    const std::lock_guard lock(mutex_);
+    if (const auto known = resources_.find(key); known != resources_.end()) {
+      return path(known->second);
+    }
+  }
+  const Json list = Expect200(api_->Send({.method = "GET", .path = root, .body = {}}, Soon(), stop));
+  for (const Json& resource : list["resources"].Elements()) {
+    const std::string name = resource["name"].String();
+    // Subresources are listed with the kind of what they exchange.
+    if (resource["kind"].String() == hpa.target.kind && name.find('/') == std::string::npos) {
+      const std::lock_guard lock(mutex_);
+      resources_[key] = name;
+      return path(name);
+    }
+  }
+  throw ApiError(ApiError::Kind::kFailed, hpa.target.api_version + " has no kind " + hpa.target.kind);
+}
+
+}  // namespace server::zero

@@ -1,0 +1,51 @@
+// The two things of an HPA that are read and written here: the scale of its target, and its condition ScaledToZero.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <utility>
+
+#include "server/kube/api.h"
+#include "server/zero/managed_hpa.h"
+
+namespace server::zero {
+
+/// A scale as it was found.
+struct Scale {
+  std::int32_t replicas = 0;
+  std::string resource_version;
+  /// Of the pods, as a label selector.
+  std::string pod_selector;
+};
+
+/// Every write names the version it is based on, and tells kube-apiserver to give up when we do: a write that comes
+/// late, or after somebody else's, changes nothing. All functions throw kube::ApiError. Safe to call from several
+/// threads at once.
+class TargetClient {
+ public:
+  explicit TargetClient(std::shared_ptr<kube::Api> api);
+
+  /// How long each call may take. A cluster that is slower than this is one to be careful with.
+  static constexpr std::chrono::seconds kPatience{1};
+
+  Scale ReadScale(const ManagedHpa& hpa, const std::stop_token& stop);
+
+  /// Whether it was written: not if the target has changed since `found`.
+  bool WriteScale(const ManagedHpa& hpa, const Scale& found, std::int32_t replicas, const std::stop_token& stop);
+
+  /// Whether it was written: not if the HPA has changed since.
+  bool WriteOwnership(const ManagedHpa& hpa, bool owns_zero, const std::stop_token& stop);
+
+ private:
+  std::string ScalePath(const ManagedHpa& hpa, const std::stop_token& stop);
+
+  const std::shared_ptr<kube::Api> api_;
+  std::mutex mutex_;
+  /// apiVersion and kind → what the URL calls them. Guarded by mutex_.
+  std::map<std::pair<std::string, std::string>, std::string> resources_;
+};
+
+}  // namespace server::zero

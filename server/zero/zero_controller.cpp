@@ -1,0 +1,357 @@
+#include "server/zero/zero_controller.h"
+
+#include <algorithm>
+#include <atomic>
+#include <exception>
+#include <thread>
+#include <utility>
+
+namespace server::zero {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+using std::chrono::steady_clock;
+
+constexpr std::string_view kUnfinished = "redis_queue_length";
+// The rest of a round's second is for what follows from the reading.
+constexpr milliseconds kReadTime{800};
+constexpr seconds kLongestBackOff{10};
+// As many connections as the client keeps.
+constexpr std::size_t kHands = 5;
+constexpr int kAttempts = 3;
+
+std::string KeyOf(const kube::Json& hpa) {
+  return hpa["metadata"]["namespace"].String() + "/" + hpa["metadata"]["name"].String();
+}
+
+bool WorthReading(const ManagedHpa& hpa) {
+  return hpa.problems.empty() && !hpa.settings.paused && !hpa.settings.paused_at;
+}
+
+/// The queries of one HPA: one for each of its metrics, then, for those who want to sleep, what is unfinished in the
+/// same queues where the metric itself does not say so.
+std::vector<QueueQuery> QueriesOf(const ManagedHpa& hpa) {
+  std::vector<QueueQuery> queries;
+  for (const QueueMetric& queue : hpa.queues) {
+    queries.push_back({hpa.ns, queue.metric, queue.selector});
+  }
+  if (hpa.settings.sleep) {
+    for (const QueueMetric& queue : hpa.queues) {
+      if (queue.metric != kUnfinished) {
+        queries.push_back({hpa.ns, std::string(kUnfinished), queue.selector});
+      }
+    }
+  }
+  return queries;
+}
+
+/// `readings` are those of QueriesOf().
+std::optional<Demand> DemandFrom(const ManagedHpa& hpa, std::span<const QueueReading> readings) {
+  Demand demand;
+  for (std::size_t i = 0; i < readings.size(); ++i) {
+    const auto& value = readings[i].value;
+    if (!value) {
+      return std::nullopt;
+    }
+    if (i < hpa.queues.size()) {
+      demand.values.push_back(*value);
+    }
+    if (i >= hpa.queues.size() || hpa.queues[i].metric == kUnfinished) {
+      demand.unfinished = std::max(demand.unfinished, *value);
+    }
+  }
+  return demand;
+}
+
+bool NeedsWorkers(const ManagedHpa& hpa, const std::optional<Demand>& demand) {
+  return demand && std::ranges::any_of(demand->values,
+                                       [&](std::int64_t value) { return value > hpa.settings.activation_threshold; });
+}
+
+/// What the events about an act are called.
+struct Reasons {
+  std::string_view done;
+  std::string_view failed;
+};
+
+Reasons ReasonsOf(Action action) {
+  switch (action) {
+    case Action::kWake:
+      return {"Woken", "FailedToWake"};
+    case Action::kSleep:
+      return {"PutToSleep", "FailedToSleep"};
+    case Action::kPause:
+      return {"Paused", "FailedToPause"};
+    case Action::kMend:
+      return {"ZeroHandedOver", "FailedToHandOverZero"};
+    case Action::kDisown:
+      return {"ZeroTakenOver", "FailedToTakeOverZero"};
+    case Action::kNothing:
+      break;
+  }
+  return {"", "FailedToLook"};
+}
+
+kube::ObjectReference ReferenceTo(const ManagedHpa& hpa) {
+  return {"autoscaling/v2", "HorizontalPodAutoscaler", hpa.ns, hpa.name, hpa.uid};
+}
+
+/// Calls `handle` for each, on a few threads if there are several: most of its time is waiting.
+template <typename Item, typename Handle>
+void ForEach(const std::vector<Item*>& items, const Handle& handle) {
+  std::atomic<std::size_t> next = 0;
+  const auto work = [&] {
+    for (std::size_t i = next++; i < items.size(); i = next++) {
+      handle(*items[i]);
+    }
+  };
+  std::vector<std::jthread> helpers;
+  for (std::size_t i = 1; i < std::min(kHands, items.size()); ++i) {
+    helpers.emplace_back(work);
+  }
+  work();
+}
+
+}  // namespace
+
+ZeroController::ZeroController(ZeroControllerOptions options, ZeroObserver& observer)
+    : options_(std::move(options)),
+      observer_(observer),
+      targets_(options_.api),
+      events_(options_.api, "queue-metrics-server", options_.identity) {}
+
+void ZeroController::OnList() { listing_.emplace(); }
+
+void ZeroController::OnHpa(const kube::Json& hpa, bool gone) {
+  auto parsed = gone ? std::nullopt : ParseManagedHpa(hpa, options_.our_metrics);
+  std::unique_lock lock(mutex_, std::defer_lock);
+  if (!listing_) {
+    lock.lock();
+  }
+  auto& hpas = listing_ ? *listing_ : hpas_;
+  if (parsed) {
+    hpas.insert_or_assign(KeyOf(hpa), *std::move(parsed));
+  } else {
+    hpas.erase(KeyOf(hpa));
+  }
+}
+
+void ZeroController::OnListed() {
+  const std::lock_guard lock(mutex_);
+  hpas_ = *std::exchange(listing_, std::nullopt);
+  watch_in_doubt_ = false;
+}
+
+void ZeroController::OnWatchFailure(std::string_view cause) {
+  {
+    const std::lock_guard lock(mutex_);
+    watch_in_doubt_ = true;
+  }
+  observer_.OnTrouble("cannot list or watch the HPAs", cause);
+}
+
+void ZeroController::Round(const std::stop_token& stop) {
+  const bool leads = MayWrite();
+  observer_.OnLeading(leads);
+  if (!leads) {
+    tracked_.clear();  // Whoever leads next has seen nothing of what another one did.
+    observer_.OnRound({});
+    return;
+  }
+  Refresh();
+  RoundSummary summary{.managed = tracked_.size()};
+  const auto begin = steady_clock::now();
+  ReadAll();
+  summary.reading = steady_clock::now() - begin;
+  std::vector<Tracked*> due;
+  for (auto& [key, tracked] : tracked_) {
+    const bool needy = NeedsWorkers(tracked.hpa, tracked.demand);
+    if (needy && !tracked.needy) {
+      tracked.replicas.reset();  // What begins to matter is looked at.
+    }
+    tracked.needy = needy;
+    const bool something = Look(tracked).action != Action::kNothing || tracked.hpa.problems != tracked.told_problems;
+    if ((something || !tracked.replicas) && options_.clock() >= tracked.not_before) {
+      due.push_back(&tracked);
+    }
+  }
+  ForEach(due, [&](Tracked& tracked) { Handle(tracked, stop); });
+  for (const auto& [key, tracked] : tracked_) {
+    summary.asleep += tracked.replicas == 0 ? 1 : 0;
+    summary.in_doubt += WorthReading(tracked.hpa) && !tracked.demand ? 1 : 0;
+    summary.misconfigured += tracked.hpa.problems.empty() ? 0 : 1;
+  }
+  observer_.OnRound(summary);
+}
+
+void ZeroController::Refresh() {
+  const std::lock_guard lock(mutex_);
+  std::erase_if(tracked_, [this](const auto& entry) {
+    const auto found = hpas_.find(entry.first);
+    return found == hpas_.end() || found->second.uid != entry.second.hpa.uid;
+  });
+  for (const auto& [key, hpa] : hpas_) {
+    Tracked& tracked = tracked_[key];
+    if (tracked.hpa.resource_version != hpa.resource_version) {
+      tracked.hpa = hpa;
+      tracked.replicas = hpa.replicas;
+    }
+  }
+  no_doubt_about_hpas_ = !watch_in_doubt_;
+}
+
+void ZeroController::ReadAll() {
+  std::vector<QueueQuery> queries;
+  std::vector<std::pair<Tracked*, std::size_t>> owners;
+  for (auto& [key, tracked] : tracked_) {
+    tracked.demand.reset();
+    if (WorthReading(tracked.hpa)) {
+      auto own = QueriesOf(tracked.hpa);
+      owners.emplace_back(&tracked, own.size());
+      std::move(own.begin(), own.end(), std::back_inserter(queries));
+    }
+  }
+  if (queries.empty()) {
+    return;
+  }
+  const auto readings = options_.read(queries, steady_clock::now() + kReadTime);
+  std::size_t next = 0;
+  for (const auto& [tracked, count] : owners) {
+    tracked->demand = DemandFrom(tracked->hpa, std::span(readings).subspan(next, count));
+    next += count;
+  }
+}
+
+std::optional<Demand> ZeroController::ReadOne(const ManagedHpa& hpa) {
+  return DemandFrom(hpa, options_.read(QueriesOf(hpa), steady_clock::now() + kReadTime));
+}
+
+Decision ZeroController::Look(Tracked& tracked) {
+  const Observation seen{options_.clock(), tracked.demand, tracked.replicas};
+  tracked.memory = Remember(tracked.memory, seen);
+  return Decide(tracked.hpa, seen, tracked.memory);
+}
+
+void ZeroController::Handle(Tracked& tracked, const std::stop_token& stop) {
+  TellProblems(tracked, stop);
+  if (!tracked.hpa.problems.empty()) {
+    return;
+  }
+  Decision decision;
+  try {
+    if (!tracked.replicas) {
+      tracked.replicas = targets_.ReadScale(tracked.hpa, stop).replicas;
+    }
+    decision = Look(tracked);
+    Do(tracked, decision, stop);
+    tracked.failures = 0;
+  } catch (const std::exception& error) {
+    if (stop.stop_requested()) {
+      return;
+    }
+    const seconds back_off = std::min(seconds(1) * (1 << std::min(tracked.failures++, 4)), kLongestBackOff);
+    tracked.not_before = options_.clock() + back_off;
+    tracked.replicas.reset();
+    Tell(tracked, {.hpa = tracked.hpa, .action = decision.action, .text = error.what(), .failed = true},
+         std::string(ReasonsOf(decision.action).failed), stop);
+  }
+}
+
+void ZeroController::Do(Tracked& tracked, const Decision& decision, const std::stop_token& stop) {
+  switch (decision.action) {
+    case Action::kWake:
+    case Action::kSleep:
+    case Action::kPause:
+      for (int attempt = 0; attempt < kAttempts && !Rescale(tracked, decision.action, stop); ++attempt) {
+      }
+      return;
+    case Action::kMend:
+    case Action::kDisown:
+      Own(tracked, decision, stop);
+      return;
+    case Action::kNothing:
+      return;
+  }
+}
+
+/// Whether that is all: not if somebody else was faster.
+bool ZeroController::Rescale(Tracked& tracked, Action action, const std::stop_token& stop) {
+  const auto begin = steady_clock::now();
+  const Scale found = targets_.ReadScale(tracked.hpa, stop);
+  tracked.replicas = found.replicas;
+  if (action == Action::kSleep) {
+    // As late as can be: between this reading and the write, a job can still come.
+    tracked.demand = ReadOne(tracked.hpa);
+  }
+  const Decision decision = Look(tracked);
+  if (decision.action != action || !MayWrite()) {
+    return true;
+  }
+  if (action == Action::kSleep && (!no_doubt_about_hpas_ || steady_clock::now() - begin > TargetClient::kPatience)) {
+    return true;
+  }
+  if (!targets_.WriteScale(tracked.hpa, found, decision.replicas, stop)) {
+    return false;
+  }
+  tracked.replicas = decision.replicas;
+  TellDone(tracked, action,
+           "Scaled " + tracked.hpa.target.kind + "/" + tracked.hpa.target.name + " from " +
+               std::to_string(found.replicas) + " to " + std::to_string(decision.replicas) + ": " + decision.reason,
+           stop);
+  return true;
+}
+
+void ZeroController::Own(Tracked& tracked, const Decision& decision, const std::stop_token& stop) {
+  const bool owns_zero = decision.action == Action::kMend;
+  if (owns_zero) {
+    tracked.replicas = targets_.ReadScale(tracked.hpa, stop).replicas;
+    if (Look(tracked).action != Action::kMend) {
+      return;
+    }
+  }
+  if (!MayWrite() || !targets_.WriteOwnership(tracked.hpa, owns_zero, stop)) {
+    return;  // The HPA has changed, and the watch will say how.
+  }
+  tracked.hpa.owns_zero = owns_zero;
+  tracked.memory.mended = owns_zero;
+  TellDone(tracked, decision.action,
+           std::string("Set the condition ScaledToZero to ") + (owns_zero ? "True: " : "False: ") + decision.reason,
+           stop);
+}
+
+void ZeroController::TellDone(const Tracked& tracked, Action action, const std::string& text,
+                              const std::stop_token& stop) {
+  Tell(tracked, {.hpa = tracked.hpa, .action = action, .text = text, .failed = false},
+       std::string(ReasonsOf(action).done), stop);
+}
+
+void ZeroController::TellProblems(Tracked& tracked, const std::stop_token& stop) {
+  if (tracked.hpa.problems == tracked.told_problems) {
+    return;
+  }
+  tracked.told_problems = tracked.hpa.problems;
+  std::string text;
+  for (const std::string& problem : tracked.hpa.problems) {
+    text += (text.empty() ? "Left alone: " : "; ") + problem;
+  }
+  if (!text.empty()) {
+    Tell(tracked, {.hpa = tracked.hpa, .action = Action::kNothing, .text = text, .failed = true}, "ZeroMisconfigured",
+         stop);
+  }
+}
+
+void ZeroController::Tell(const Tracked& tracked, const Act& act, const std::string& reason,
+                          const std::stop_token& stop) {
+  observer_.OnAct(act);
+  try {
+    events_.Record(ReferenceTo(tracked.hpa), {.warning = act.failed, .reason = reason, .message = act.text},
+                   std::chrono::system_clock::now(), steady_clock::now() + TargetClient::kPatience, stop);
+  } catch (const std::exception& error) {
+    observer_.OnTrouble("cannot write an event", error.what());
+  }
+}
+
+bool ZeroController::MayWrite() const { return options_.leads_until() > steady_clock::now() + TargetClient::kPatience; }
+
+}  // namespace server::zero

@@ -1,0 +1,87 @@
+// Layouts on a real Redis: keys as the frameworks write them, and streams in every state they can get into.
+#include <random>
+#include <string>
+
+#include "metrics/layouts/stream.h"
+#include "test/integration/redis/layout_examples.h"
+#include "test/integration/redis/redis_test.h"
+#include "test/support/answers.h"
+#include "test/support/catch.h"
+#include "test/support/redis_server.h"
+
+namespace test {
+namespace {
+
+TEST_CASE("a queue is read as its framework keeps it", "[redis][layouts]") {
+  RedisServer server;
+  Client client({.endpoint = server.endpoint(), .timeout = kLong});
+  for (const LayoutExample& example : LayoutExamples()) {
+    INFO(example.name);
+    server.Command({"FLUSHALL"});
+    const metrics::QueueParts offered = example.layout->Offers();
+    CHECK(Show(kAllParts, Read(client, *example.layout, example.queue, offered)) ==
+          "waiting 0, in flight 0, delayed 0, oldest 0");
+
+    example.write(server);
+    const auto counts = Read(client, *example.layout, example.queue, offered);
+    CHECK(Show({offered.waiting, offered.in_flight, offered.delayed}, counts) == example.counts);
+    if (offered.oldest_age) {
+      CHECK(counts.oldest_age >= std::chrono::seconds(59));
+      CHECK(counts.oldest_age <= std::chrono::seconds(120));
+    }
+    // Each part alone is what it is among the others.
+    CHECK(Read(client, *example.layout, example.queue, {.waiting = true}).waiting == counts.waiting);
+    if (offered.in_flight) {
+      CHECK(Read(client, *example.layout, example.queue, {.in_flight = true}).in_flight == counts.in_flight);
+    }
+    if (offered.delayed) {
+      CHECK(Read(client, *example.layout, example.queue, {.delayed = true}).delayed == counts.delayed);
+    }
+  }
+}
+
+/// What `group` was not given, by asking Redis for all of it.
+std::int64_t Undelivered(RedisServer& server, std::string_view group) {
+  for (const auto& info : server.Command({"XINFO", "GROUPS", "q"}).elements) {
+    if (info.elements[1].text == group) {
+      const std::string& last = info.elements[7].text;
+      return static_cast<std::int64_t>(server.Command({"XRANGE", "q", "(" + last, "+"}).elements.size());
+    }
+  }
+  throw std::runtime_error("no such group");
+}
+
+TEST_CASE("what a group has still to do is exact, whatever was deleted, trimmed or moved", "[redis][layouts]") {
+  RedisServer server;
+  Client client({.endpoint = server.endpoint(), .timeout = kLong});
+  const metrics::layouts::Stream layout({.groups = {"g"}});
+  const auto seed = GENERATE(1U, 2U, 3U, 4U);
+  INFO("seed " << seed);
+  std::mt19937 random(seed);
+  const auto chance = [&random](unsigned percent) { return random() % 100 < percent; };
+  server.Command({"FLUSHALL"});
+  server.Command({"XGROUP", "CREATE", "q", "g", chance(50) ? "0" : "$", "MKSTREAM"});
+  for (int step = 0; step < 400; ++step) {
+    const auto any_id = [&]() -> std::string {
+      const auto entries = server.Command({"XRANGE", "q", "-", "+"}).elements;
+      return entries.empty() ? "0-1" : entries[random() % entries.size()].elements[0].text;
+    };
+    if (chance(50)) server.Command({"XADD", "q", "*", "job", "x"});
+    if (chance(30)) {
+      const auto read = server.Command({"XREADGROUP", "GROUP", "g", "w", "COUNT", "2", "STREAMS", "q", ">"});
+      if (read.type == Reply::Type::kArray && chance(50)) {
+        server.Command({"XACK", "q", "g", read.elements[0].elements[1].elements[0].elements[0].text});
+      }
+    }
+    if (chance(10)) server.Command({"XDEL", "q", any_id()});
+    if (chance(5)) server.Command({"XTRIM", "q", "MAXLEN", std::to_string(random() % 10)});
+    if (chance(3)) server.Command({"XGROUP", "SETID", "q", "g", chance(50) ? "$" : any_id()});
+    INFO("step " << step);
+    const auto counts = Read(client, layout, "q", {.waiting = true, .in_flight = true, .oldest_age = true});
+    REQUIRE(counts.waiting == Undelivered(server, "g"));
+    REQUIRE(counts.in_flight == server.Command({"XPENDING", "q", "g"}).elements[0].integer);
+  }
+}
+
+}  // namespace
+}  // namespace test

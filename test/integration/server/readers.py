@@ -1,0 +1,93 @@
+"""Clients that read all the time, while something is done to the server, and remember each read that failed."""
+
+import threading
+import time
+
+from eventually import eventually
+from https_client import Connection, connect
+from server_process import READ
+
+
+class Readers:
+    """Threads that read from `with` to its end: on kept connections, on a new one for each read, and on a new one that resumes
+    the TLS session of the one before if the server lets it. `context` is called for each new connection; `jobs` must hold JOBS.
+    """
+
+    JOBS = ("a", "b", "c")
+
+    def __init__(self, address, context):
+        self.failures = []  # Complete after the end of `with`.
+        self._address = address
+        self._context = context
+        self._stopping = threading.Event()
+        self._counts = {}
+        self._threads = [threading.Thread(target=self._run, args=(kind(),)) for kind in (self._kept, self._new, self._resumed)]
+
+    def __enter__(self):
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._stopping.set()
+        for thread in self._threads:
+            thread.join()
+
+    def read_on(self, count=20):
+        """Returns when each of them has begun and ended as many reads more."""
+        before = dict(self._counts)
+        eventually(lambda: len(self._counts) == len(self._threads)
+                   and all(self._counts[thread] > before.get(thread, 0) + count for thread in self._counts))
+
+    def _run(self, read):
+        while not self._stopping.is_set():
+            try:
+                response = read()
+                if response.status != 200 or response.json()["items"][0]["value"] != str(len(self.JOBS)):
+                    self.failures.append(response)
+            except Exception as error:  # Whatever it is, it is a failed read.
+                self.failures.append(error)
+            self._counts[threading.current_thread()] = self._counts.get(threading.current_thread(), 0) + 1
+            time.sleep(0.005)
+
+    def _connect(self, context, session=None):
+        return Connection(connect(self._address), context, session=session)
+
+    def _new(self):
+        def read():
+            with self._connect(self._context()) as connection:
+                return connection.request(READ)
+        return read
+
+    def _resumed(self):
+        context, session = None, None
+
+        def read():
+            nonlocal context, session
+            if context is None or context != self._context():
+                context, session = self._context(), None  # A session belongs to the context it began in.
+            with self._connect(context, session) as connection:
+                response = connection.request(READ)
+                session = connection.socket.session
+                return response
+        return read
+
+    def _kept(self):
+        connection = None
+
+        def read():
+            nonlocal connection
+            response = None
+            if connection is not None:
+                try:
+                    response = connection.request(READ)
+                except ConnectionError:  # As Go's client: closed before the answer began, so it is asked anew, once.
+                    connection.close()
+            if response is None:
+                connection = self._connect(self._context())
+                response = connection.request(READ)
+            if response.header("Connection") == "close":
+                connection.close()
+                connection = None
+            return response
+        return read

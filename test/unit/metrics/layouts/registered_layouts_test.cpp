@@ -1,0 +1,174 @@
+// The layouts that look up names first: workers, groups, seconds, jobs.
+#include <string>
+
+#include "metrics/layouts/arq.h"
+#include "metrics/layouts/asynq.h"
+#include "metrics/layouts/reliable_list.h"
+#include "metrics/layouts/resque.h"
+#include "metrics/layouts/sidekiq.h"
+#include "metrics/metric_provider.h"
+#include "test/support/answers.h"
+#include "test/support/catch.h"
+
+namespace test {
+namespace {
+
+using namespace metrics::layouts;
+
+constexpr metrics::QueueParts kLength{.waiting = true, .in_flight = true};
+
+std::vector<std::string> Many(std::size_t count) {
+  std::vector<std::string> names;
+  for (std::size_t i = 0; i < count; ++i) names.push_back(std::to_string(i));
+  return names;
+}
+
+TEST_CASE("a reliable list is its list and what its workers have taken", "[layouts]") {
+  CHECK(ShowAll(ReliableList(), "q", {{"LLEN q", Number(3)}, {"LLEN q:processing", Number(2)}}) ==
+        "waiting 3, in flight 2");
+  CHECK(ShowAll(ReliableList({.waiting = "{jobs}:{queue}",
+                              .processing = {"{jobs}:{queue}:a", "{jobs}:shared"},
+                              .delayed = "{jobs}:{queue}:later",
+                              .delayed_unit = TimeUnit::kMilliseconds}),
+                "q",
+                {{"LLEN {jobs}:q", Number(3)},
+                 {"LLEN {jobs}:q:a", Number(2)},
+                 {"LLEN {jobs}:shared", Number(4)},
+                 {"ZCOUNT {jobs}:q:later -inf 1800000000000", Number(10)},
+                 {"ZCOUNT {jobs}:q:later (1800000000000 +inf", Number(20)}}) == "waiting 13, in flight 6, delayed 20");
+}
+
+TEST_CASE("the lists of registered workers are read with the registry, until it names no new one", "[layouts]") {
+  struct Case {
+    ReliableListOptions::Registry type;
+    std::string command;
+  };
+  const auto example = GENERATE(values<Case>({{ReliableListOptions::Registry::kSet, "SRANDMEMBER q:workers 1001"},
+                                              {ReliableListOptions::Registry::kHash, "HRANDFIELD q:workers 1001"},
+                                              {ReliableListOptions::Registry::kSortedSet, "ZRANGE q:workers 0 1000"}}));
+  const ReliableList layout({.processing = {}, .workers = "{queue}:workers", .workers_type = example.type});
+  Answers redis({{"LLEN q", Number(3)},
+                 {example.command, Texts({"w1"})},
+                 {"LLEN q:processing:w1", Number(1)},
+                 {"LLEN q:processing:w2", Number(1)}});
+  redis.ChangeIn(2, example.command, Texts({"w2", "w1"}));  // Another worker has taken a job.
+  redis.ChangeIn(2, "LLEN q", Number(2));
+  redis.ChangeIn(4, example.command, Texts({"w2"}));
+  CHECK(Show(kLength, redis.Read(layout, "q", kLength)) == "waiting 2, in flight 2");
+  CHECK(redis.rounds() == std::vector<std::vector<std::string>>{
+                              {example.command, "LLEN q"},
+                              {"LLEN q:processing:w1", example.command, "LLEN q"},
+                              {"LLEN q:processing:w1", "LLEN q:processing:w2", example.command, "LLEN q"}});
+  CHECK(redis.Read(layout, "q", {.waiting = true}).waiting == 2);
+  CHECK(redis.rounds().back() == std::vector<std::string>{"LLEN q"});
+
+  CHECK(ShowAll(layout, "q", {{"LLEN q", Number(3)}}) == "waiting 3, in flight 0");
+}
+
+TEST_CASE("a registry that is too large or never the same is an error", "[layouts]") {
+  const ReliableList layout({.workers = "workers"});
+  CHECK_THROWS_WITH(ShowAll(layout, "q", {{"SRANDMEMBER workers 1001", Texts(Many(1001))}}), "more than 1000 workers");
+  CHECK_NOTHROW(ShowAll(layout, "q", {{"SRANDMEMBER workers 1001", Texts(Many(1000))}}));
+  Answers restless({});
+  for (std::size_t round = 1; round < 20; ++round) {
+    restless.ChangeIn(round, "SRANDMEMBER workers 1001", Texts({std::to_string(round)}));
+  }
+  CHECK_THROWS_WITH(restless.Read(layout, "q", kLength), "the registry of workers changes faster than it can be read");
+}
+
+TEST_CASE("asynq's groups wait to be aggregated, and are in flight while they are", "[layouts]") {
+  CHECK(ShowAll(Asynq(), "q",
+                {{"ZCOUNT asynq:{q}:scheduled -inf 1800000000.000", Number(1)},
+                 {"ZCOUNT asynq:{q}:retry -inf 1800000000.000", Number(2)},
+                 {"ZCOUNT asynq:{q}:scheduled (1800000000.000 +inf", Number(10)},
+                 {"ZCOUNT asynq:{q}:retry (1800000000.000 +inf", Number(20)},
+                 {"LLEN asynq:{q}:pending", Number(3)},
+                 {"LLEN asynq:{q}:active", Number(2)},
+                 {"LRANGE asynq:{q}:pending -100 -1", Texts({"c", "b", "a"})},
+                 {"HGET asynq:{q}:t:b pending_since", Text("1799999970000000000")},
+                 {"HGET asynq:{q}:t:c pending_since", Text("1799999980000000000")},
+                 {"SRANDMEMBER asynq:{q}:groups 1001", Texts({"mail"})},
+                 {"ZCARD asynq:{q}:g:mail", Number(100)},
+                 {"ZRANGE asynq:{q}:aggregation_sets 0 1000", Texts({"asynq:{q}:g:mail:1"})},
+                 {"ZCARD asynq:{q}:g:mail:1", Number(50)}}) == "waiting 106, in flight 52, delayed 30, oldest 30");
+  CHECK(ShowAll(Asynq(), "q", {}) == "waiting 0, in flight 0, delayed 0, oldest 0");
+}
+
+std::string Work(const std::string& queue) { return R"({"queue":")" + queue + R"(","run_at":"x","payload":{}})"; }
+
+TEST_CASE("Resque's workers and seconds are shared by all queues, and filtered by queue", "[layouts]") {
+  const std::string second = "1799999999";
+  const std::map<std::string, Reply> replies{
+      {"LLEN resque:queue:q", Number(3)},
+      {"SRANDMEMBER resque:workers 1001", Texts({"host:1:q", "host:2:*", "host:3:q"})},
+      {"GET resque:worker:host:1:q", Text(Work("q"))},
+      {"GET resque:worker:host:2:*", Text(Work("other"))},
+      {"ZRANGEBYSCORE resque:delayed_queue_schedule -inf 1800000000.000 LIMIT 0 1001", Texts({second})},
+      {"LLEN resque:delayed:" + second, Number(2)},
+      {"LRANGE resque:delayed:" + second + " 0 99", Texts({Work("q"), Work("other")})},
+      {"ZRANGEBYSCORE resque:delayed_queue_schedule (1800000000.000 +inf LIMIT 0 1001", Texts({"1800000060"})},
+      {"LLEN resque:delayed:1800000060", Number(500)},
+      {"LRANGE resque:delayed:1800000060 0 99", Texts({Work("q"), Work("other"), Work("other")})}};
+  CHECK(ShowAll(Resque(), "q", replies) == "waiting 4, in flight 1, delayed 498");
+  CHECK(ShowAll(Resque(), "other", replies) == "waiting 1, in flight 1, delayed 499");
+  CHECK(ShowAll(Resque({.prefix = "app"}), "q", replies) == "waiting 0, in flight 0, delayed 0");
+}
+
+TEST_CASE("Sidekiq's processes, schedule and retries are shared by all queues, and filtered by queue", "[layouts]") {
+  const auto due = [](const std::string& key) { return " " + key + " -inf 1800000000.000"; };
+  const auto later = [](const std::string& key) {
+    return "ZRANGEBYSCORE " + key + " (1800000000.000 +inf LIMIT 0 1001";
+  };
+  std::map<std::string, Reply> replies{
+      {"ZCOUNT" + due("schedule"), Number(2)},
+      {"ZRANGEBYSCORE" + due("schedule") + " LIMIT 0 1001", Texts({Work("q"), Work("other")})},
+      {"ZCOUNT" + due("retry"), Number(1)},
+      {"ZRANGEBYSCORE" + due("retry") + " LIMIT 0 1001", Texts({Work("other")})},
+      {later("schedule"), Texts({Work("q"), Work("other"), Work("q")})},
+      {later("retry"), Texts({Work("q")})},
+      {"LLEN queue:q", Number(3)},
+      {"LRANGE queue:q -1 -1", Texts({R"({"queue":"q","enqueued_at":1799999970.5})"})},
+      {"SRANDMEMBER processes 1001", Texts({"host:1:a", "host:2:b", "host:3:dead"})},
+      {"HVALS host:1:a:work", Texts({Work("q"), Work("other")})},
+      {"HVALS host:2:b:workers", Texts({Work("q")})}};
+  CHECK(ShowAll(Sidekiq(), "q", replies) == "waiting 4, in flight 2, delayed 3, oldest 29");
+
+  replies["LRANGE queue:q -1 -1"] = Texts({R"({"queue":"q","enqueued_at":1799999970500})"});  // Sidekiq 8.
+  CHECK(ShowAll(Sidekiq(), "q", replies) == "waiting 4, in flight 2, delayed 3, oldest 29");
+
+  replies["ZCOUNT" + due("retry")] = Number(5000);
+  CHECK(ShowAll(Sidekiq(), "q", replies) == "waiting 5003, in flight 2, delayed 3, oldest 29");
+
+  replies[later("retry")] = Texts(Many(1001));
+  CHECK_THROWS_WITH(ShowAll(Sidekiq(), "q", replies), "more than 1000 jobs are in retry");
+  CHECK(Answers(replies).Read(Sidekiq(), "q", kLength).waiting == 5003);
+
+  CHECK(ShowAll(Sidekiq({.prefix = "ns:"}), "q",
+                {{"LLEN ns:queue:q", Number(1)},
+                 {"LRANGE ns:queue:q -1 -1", Texts({R"({"enqueued_at":1800000000})"})},
+                 {"SRANDMEMBER ns:processes 1001", Texts({"p"})},
+                 {"HVALS ns:p:workers", Texts({Work("q")})}}) == "waiting 1, in flight 1, delayed 0, oldest 0");
+}
+
+TEST_CASE("arq's set has waiting, running and delayed jobs, told apart by time and by a key for each that runs",
+          "[layouts]") {
+  const std::string due = "ZRANGEBYSCORE arq:queue -inf 1800000000000 WITHSCORES LIMIT 0 1000";
+  const std::map<std::string, Reply> replies{
+      {"ZCOUNT arq:queue (1800000000000 +inf", Number(2)},
+      {"ZCOUNT arq:queue -inf 1800000000000", Number(3)},
+      {due, Texts({"a", "1799999900000", "b", "1799999970000", "c", "1799999980000"})},
+      {"EXISTS arq:in-progress:a", Number(1)}};
+  CHECK(ShowAll(Arq(), "arq:queue", replies) == "waiting 2, in flight 1, delayed 2, oldest 30");
+  CHECK(ShowAll(Arq(), "arq:queue", {}) == "waiting 0, in flight 0, delayed 0, oldest 0");
+  Answers delayed(replies);
+  CHECK(delayed.Read(Arq(), "arq:queue", {.delayed = true}).delayed == 2);
+  CHECK(delayed.rounds() == std::vector<std::vector<std::string>>{{"ZCOUNT arq:queue (1800000000000 +inf"}});
+
+  auto many = replies;
+  many["ZCOUNT arq:queue -inf 1800000000000"] = Number(1001);
+  CHECK(Show(kLength, Answers(many).Read(Arq(), "arq:queue", kLength)) == "waiting 1000, in flight 1");
+  CHECK_THROWS_AS(Answers(many).Read(Arq(), "arq:queue", {.waiting = true}), metrics::MetricUnavailableError);
+}
+
+}  // namespace
+}  // namespace test

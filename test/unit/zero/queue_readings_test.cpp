@@ -1,0 +1,48 @@
+#include "server/zero/queue_readings.h"
+
+#include <limits>
+#include <stdexcept>
+
+#include "test/support/catch.h"
+#include "test/support/fake_metric_provider.h"
+
+namespace server::zero {
+namespace {
+
+using std::chrono::seconds;
+using std::chrono::system_clock;
+
+const QueueQuery kQuery{"ns", "redis_queue_length", metrics::LabelSelector::Parse("queue in (a,b)")};
+
+TEST_CASE("a reading is the sum of its samples") {
+  test::FakeMetricProvider provider;
+  const auto later = system_clock::now() + seconds(60);
+  provider.samples["redis_queue_length"] = {{{}, 3, later}, {{}, 4, later}};
+  const auto deadline = std::chrono::steady_clock::now() + seconds(1);
+  const auto readings = ReadFrom(provider)({kQuery, {"ns", "unknown", {}}}, deadline);
+  REQUIRE(readings.size() == 2);
+  CHECK(readings[0].value == 7);
+  CHECK_FALSE(readings[1].value);
+  CHECK(readings[1].doubt == "no metric unknown");
+  CHECK(provider.asked.deadline == deadline);
+}
+
+TEST_CASE("what is held from before, missing or failed is a doubt") {
+  const auto begin = system_clock::now();
+  constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max();
+  CHECK_FALSE(Sum({}, begin).value);
+  CHECK_FALSE(Sum({{{}, 0, begin - seconds(1)}}, begin).value);
+  CHECK_FALSE(Sum({{{}, 0, begin}, {{}, 0, begin - seconds(1)}}, begin).value);
+  CHECK(Sum({{{}, 0, begin}}, begin).value == 0);
+  CHECK(Sum({{{}, kMost, begin}, {{}, kMost, begin}}, begin).value == kMost);
+
+  test::FakeMetricProvider provider;
+  provider.failure = std::make_exception_ptr(std::runtime_error("Redis cannot be reached"));
+  const auto readings = ReadFrom(provider)({kQuery}, std::chrono::steady_clock::now());
+  REQUIRE(readings.size() == 1);
+  CHECK_FALSE(readings[0].value);
+  CHECK(readings[0].doubt == "Redis cannot be reached");
+}
+
+}  // namespace
+}  // namespace server::zero

@@ -1,0 +1,471 @@
+#include "server/zero/zero_controller.h"
+
+#include <algorithm>
+#include <mutex>
+#include <random>
+#include <thread>
+
+#include "test/support/catch.h"
+#include "test/support/fake_api.h"
+
+namespace server::zero {
+namespace {
+
+using kube::ApiError;
+using kube::ApiRequest;
+using kube::ApiResponse;
+using kube::Json;
+using std::chrono::seconds;
+
+/// One HPA and its target, kept as kube-apiserver keeps them: a write must name the version it replaces.
+class Cluster {
+ public:
+  std::int32_t replicas = 1;
+  std::int32_t min_replicas = 1;
+  std::string annotations =
+      R"("zero.queue-metrics.dev/actions":"wake,sleep,mend","zero.queue-metrics.dev/cool-down":"60s")";
+  std::string owns_zero = "False";
+  int version = 1;
+  int hpa_version = 1;
+  bool hpa_has_looked = true;
+  /// Called for each request before it is answered; may throw.
+  std::function<void(const ApiRequest&)> fault = [](const ApiRequest&) {};
+
+  std::vector<std::string> events;
+  std::vector<std::string> writes;
+
+  std::shared_ptr<kube::Api> Connect() {
+    return std::make_shared<test::FakeApi>([this](const ApiRequest& request) { return Answer(request); });
+  }
+
+  Json Hpa() const {
+    const std::string status = hpa_has_looked
+                                   ? R"({"currentReplicas":)" + std::to_string(replicas) + R"(,"desiredReplicas":)" +
+                                         std::to_string(replicas) +
+                                         R"(,"conditions":[{"type":"ScaledToZero","status":")" + owns_zero + R"("}]})"
+                                   : R"({"desiredReplicas":0})";
+    return *Json::Parse(
+        R"({"metadata":{"namespace":"ns","name":"executor","uid":"u1","resourceVersion":")" +
+        std::to_string(hpa_version) + R"(","annotations":{)" + annotations +
+        R"(}},"spec":{"scaleTargetRef":{"apiVersion":"apps/v1","kind":"Deployment","name":"worker"},"minReplicas":)" +
+        std::to_string(min_replicas) +
+        R"(,"maxReplicas":10,"behavior":{"scaleUp":{"policies":[{"type":"Pods","value":10}]}},)"
+        R"("metrics":[{"type":"External","external":{"metric":{"name":"redis_queue_length",)"
+        R"("selector":{"matchLabels":{"queue":"jobs"}}},"target":{"type":"AverageValue","averageValue":"1"}}}]},"status":)" +
+        status + "}");
+  }
+
+ private:
+  ApiResponse Answer(const ApiRequest& request) {
+    fault(request);
+    const auto body = Json::Parse(request.body);
+    if (request.path == "/apis/apps/v1") {
+      return {
+          200,
+          R"({"resources":[{"name":"deployments/scale","kind":"Scale"},{"name":"deployments","kind":"Deployment"}]})",
+          {}};
+    }
+    if (request.path.ends_with("/events")) {
+      events.push_back((*body)["reason"].String() + ": " + (*body)["message"].String());
+      CHECK((*body)["involvedObject"]["uid"].String() == "u1");
+      return {201, "{}", {}};
+    }
+    if (request.method == "GET") {
+      CHECK(request.path == "/apis/apps/v1/namespaces/ns/deployments/worker/scale");
+      return {200,
+              R"({"metadata":{"resourceVersion":")" + std::to_string(version) + R"("},"spec":{)" +
+                  (replicas == 0 ? "" : R"("replicas":)" + std::to_string(replicas)) + "}}",
+              {}};
+    }
+    if (request.method == "PUT") {
+      CHECK(request.path == "/apis/apps/v1/namespaces/ns/deployments/worker/scale?timeout=1s");
+      if ((*body)["metadata"]["resourceVersion"].String() != std::to_string(version)) {
+        return {409, R"({"message":"the object has been modified"})", {}};
+      }
+      replicas = static_cast<std::int32_t>(*(*body)["spec"]["replicas"].Int());
+      ++version;
+      writes.push_back("scale to " + std::to_string(replicas));
+      return {200, "{}", {}};
+    }
+    CHECK(request.path == "/apis/autoscaling/v2/namespaces/ns/horizontalpodautoscalers/executor/status?timeout=1s");
+    CHECK(request.content_type == "application/strategic-merge-patch+json");
+    if ((*body)["metadata"]["resourceVersion"].String() != std::to_string(hpa_version)) {
+      return {409, R"({"message":"the object has been modified"})", {}};
+    }
+    owns_zero = (*body)["status"]["conditions"].Elements().front()["status"].String();
+    ++hpa_version;
+    writes.push_back("ScaledToZero " + owns_zero);
+    return {200, "{}", {}};
+  }
+};
+
+class Silent final : public ZeroObserver {
+ public:
+  void OnAct(const Act& /*act*/) override {}
+  void OnRound(const RoundSummary& round) override { summary = round; }
+  void OnLeading(bool /*leading*/) override {}
+  void OnLeader(std::string_view /*holder*/) override {}
+  void OnTrouble(std::string_view /*what*/, std::string_view /*cause*/) override {}
+
+  RoundSummary summary;
+};
+
+/// A controller, its cluster and its queue, one round a second.
+class Harness {
+ public:
+  Harness() {
+    cluster.fault = [](const ApiRequest&) {};
+    List(true);
+  }
+
+  /// As the watch does it, from time to time.
+  void List(bool there) {
+    controller.OnList();
+    if (there) {
+      controller.OnHpa(cluster.Hpa(), false);
+    }
+    controller.OnListed();
+  }
+
+  void Round(seconds passed = seconds(1)) {
+    now += passed;
+    controller.Round({});
+  }
+
+  void Rounds(int count) {
+    for (int i = 0; i < count; ++i) {
+      Round();
+    }
+  }
+
+  /// As the watch would tell it.
+  void HpaChanged() {
+    ++cluster.hpa_version;
+    controller.OnHpa(cluster.Hpa(), false);
+  }
+
+  Cluster cluster;
+  Silent observer;
+  std::optional<std::int64_t> length = 0;
+  int readings = 0;
+  bool leads = true;
+  TimePoint now{seconds(1000)};
+  ZeroController controller{
+      {.api = cluster.Connect(),
+       .read =
+           [this](const std::vector<QueueQuery>& queries, TimePoint) {
+             ++readings;
+             return std::vector<QueueReading>(queries.size(), {length, length ? "" : "Redis is down"});
+           },
+       .leads_until = [this] { return std::chrono::steady_clock::now() + seconds(leads ? 60 : -1); },
+       .identity = "me",
+       .our_metrics = {"redis_queue_length"},
+       .clock = [this] { return now; }},
+      observer};
+};
+
+using Strings = std::vector<std::string>;
+
+TEST_CASE("a target is woken to what its queue needs, and its HPA is told why") {
+  Harness harness;
+  harness.cluster.replicas = 0;
+  harness.HpaChanged();
+  harness.Round();
+  CHECK(harness.cluster.writes.empty());
+  CHECK(harness.observer.summary.asleep == 1);
+  harness.length = 5;
+  harness.Round();
+  CHECK(harness.cluster.writes == Strings{"scale to 5"});
+  CHECK(harness.cluster.events ==
+        Strings{"Woken: Scaled Deployment/worker from 0 to 5: redis_queue_length{queue=jobs} is 5"});
+  harness.Rounds(5);
+  CHECK(harness.cluster.writes.size() == 1);
+  CHECK(harness.observer.summary.asleep == 0);
+}
+
+TEST_CASE("a target that somebody else put to 0 is woken, though nobody said so") {
+  Harness harness;
+  harness.Round();
+  harness.cluster.replicas = 0;  // The HPA has not looked yet.
+  ++harness.cluster.version;
+  harness.length = 2;
+  harness.Round();
+  CHECK(harness.cluster.writes == Strings{"scale to 2"});
+}
+
+TEST_CASE("a target sleeps after the whole cool-down, and not before") {
+  Harness harness;
+  harness.Rounds(60);
+  CHECK(harness.cluster.writes.empty());
+  harness.Round();
+  CHECK(harness.cluster.writes == Strings{"scale to 0"});
+  CHECK(harness.cluster.events ==
+        Strings{"PutToSleep: Scaled Deployment/worker from 1 to 0: no job has waited or been in flight for 60 s"});
+}
+
+TEST_CASE("the queue is read once more just before a target sleeps") {
+  Harness harness;
+  harness.Rounds(60);
+  harness.cluster.fault = [&](const ApiRequest& request) {
+    if (request.method == "GET") {
+      harness.length = 1;  // A job, while the scale was being read.
+    }
+  };
+  harness.Round();
+  CHECK(harness.cluster.writes.empty());
+  harness.length = 0;
+  harness.Rounds(30);
+  CHECK(harness.cluster.writes.empty());
+}
+
+TEST_CASE("nothing is put to sleep while anything is in doubt") {
+  Harness harness;
+  harness.Rounds(60);
+  SECTION("Redis") { harness.length.reset(); }
+  SECTION("leadership") { harness.leads = false; }
+  SECTION("the HPAs") { harness.controller.OnWatchFailure("nobody there"); }
+  SECTION("an API server that answers late") {
+    harness.cluster.fault = [](const ApiRequest& request) {
+      if (request.method == "GET") {
+        std::this_thread::sleep_for(TargetClient::kPatience + std::chrono::milliseconds(100));
+      }
+    };
+  }
+  SECTION("an API server that does not answer") {
+    harness.cluster.fault = [](const ApiRequest&) { throw ApiError(ApiError::Kind::kTimeout, "too late"); };
+  }
+  SECTION("the size of the target") { harness.cluster.replicas = 3; }
+  harness.Round();
+  CHECK(harness.cluster.writes.empty());
+}
+
+TEST_CASE("a reading that is missing wakes nobody") {
+  Harness harness;
+  harness.cluster.replicas = 0;
+  harness.HpaChanged();
+  harness.length.reset();
+  harness.Rounds(3);
+  CHECK(harness.cluster.writes.empty());
+  CHECK(harness.observer.summary.in_doubt == 1);
+}
+
+TEST_CASE("who does not lead reads nothing and writes nothing") {
+  Harness harness;
+  harness.leads = false;
+  harness.cluster.replicas = 0;
+  harness.HpaChanged();
+  harness.length = 5;
+  harness.Rounds(3);
+  CHECK(harness.cluster.writes.empty());
+  CHECK(harness.readings == 0);
+}
+
+TEST_CASE("a leader that begins anew has not seen any cool-down") {
+  Harness harness;
+  harness.Rounds(60);
+  harness.leads = false;
+  harness.Round();
+  harness.leads = true;
+  harness.Rounds(60);
+  CHECK(harness.cluster.writes.empty());
+}
+
+TEST_CASE("a write that comes second is not made, and the next one counts on what it found") {
+  Harness harness;
+  harness.cluster.replicas = 0;
+  harness.HpaChanged();
+  harness.length = 5;
+  bool first = true;
+  harness.cluster.fault = [&](const ApiRequest& request) {
+    if (request.method == "PUT" && std::exchange(first, false)) {
+      harness.cluster.replicas = 3;  // The HPA, or another leader.
+      ++harness.cluster.version;
+    }
+  };
+  harness.Round();
+  CHECK(harness.cluster.replicas == 3);
+  CHECK(harness.cluster.writes.empty());
+}
+
+TEST_CASE("a zero that the HPA does not own is handed over to it once") {
+  Harness harness;
+  harness.cluster.replicas = 0;
+  harness.cluster.min_replicas = 0;
+  harness.HpaChanged();
+  harness.Rounds(3);
+  CHECK(harness.cluster.writes == Strings{"ScaledToZero True"});
+  harness.cluster.owns_zero = "False";  // As before Kubernetes 1.37.
+  harness.HpaChanged();
+  harness.Rounds(3);
+  CHECK(harness.cluster.writes.size() == 1);
+}
+
+TEST_CASE("a pause at 0 is kept from the HPA") {
+  Harness harness;
+  harness.cluster.annotations += R"(,"zero.queue-metrics.dev/paused-at":"0")";
+  harness.cluster.owns_zero = "True";
+  harness.cluster.replicas = 4;
+  harness.HpaChanged();
+  harness.length = 9;
+  harness.Rounds(3);
+  CHECK(harness.cluster.writes == Strings{"ScaledToZero False", "scale to 0"});
+  CHECK(harness.readings == 0);
+}
+
+TEST_CASE("wrong annotations are told once, and the HPA is left alone until they are right") {
+  Harness harness;
+  const std::string right = harness.cluster.annotations;
+  harness.cluster.annotations += R"(,"zero.queue-metrics.dev/paused":"perhaps")";
+  harness.cluster.replicas = 0;
+  harness.length = 5;
+  harness.HpaChanged();
+  harness.Rounds(3);
+  CHECK(harness.cluster.writes.empty());
+  REQUIRE(harness.cluster.events.size() == 1);
+  CHECK_THAT(harness.cluster.events[0],
+             ContainsText(R"(ZeroMisconfigured: Left alone: annotation zero.queue-metrics.dev/paused="perhaps")"));
+  CHECK(harness.observer.summary.misconfigured == 1);
+  harness.cluster.annotations = right;
+  harness.HpaChanged();
+  harness.Round();
+  CHECK(harness.cluster.writes == Strings{"scale to 5"});
+}
+
+TEST_CASE("a failure is told, and tried again less and less often") {
+  Harness harness;
+  harness.cluster.replicas = 0;
+  harness.HpaChanged();
+  harness.length = 5;
+  int puts = 0;
+  harness.cluster.fault = [&](const ApiRequest& request) {
+    if (request.method == "PUT") {
+      ++puts;
+      throw ApiError(ApiError::Kind::kFailed, "forbidden");
+    }
+  };
+  harness.Rounds(30);
+  CHECK(puts > 3);
+  CHECK(puts < 10);
+  CHECK(harness.cluster.events == Strings{"FailedToWake: forbidden"});  // The others are counted in it.
+  harness.cluster.fault = [](const ApiRequest&) {};
+  harness.Rounds(11);
+  CHECK(harness.cluster.writes == Strings{"scale to 5"});
+}
+
+TEST_CASE("an HPA that is gone, or asks no more, is forgotten") {
+  Harness harness;
+  harness.cluster.replicas = 0;
+  harness.HpaChanged();
+  harness.length = 5;
+  SECTION("gone") { harness.controller.OnHpa(harness.cluster.Hpa(), true); }
+  SECTION("asks no more") {
+    harness.cluster.annotations.clear();
+    harness.HpaChanged();
+  }
+  SECTION("not in the list") { harness.List(false); }
+  harness.Rounds(3);
+  CHECK(harness.cluster.writes.empty());
+  CHECK(harness.observer.summary.managed == 0);
+}
+
+/// Jobs come, workers take and finish them, an HPA sizes them; every call can fail, before or after it had its effect.
+class World {
+ public:
+  explicit World(unsigned seed) : random_(seed), faults_(Between(0, 30)), arrivals_(Between(1, 20)) {
+    harness_.cluster.annotations =
+        R"("zero.queue-metrics.dev/actions":"wake,sleep,mend","zero.queue-metrics.dev/cool-down":")" +
+        std::to_string(Between(1, 20)) + "s\"";
+    harness_.cluster.min_replicas = Between(0, 2);
+    harness_.cluster.hpa_has_looked = Chance(80);
+    harness_.HpaChanged();
+    harness_.cluster.fault = [this](const ApiRequest& request) { Fail(request); };
+  }
+
+  void Step() {
+    Cluster& cluster = harness_.cluster;
+    waiting_ += Chance(arrivals_) ? 1 : 0;
+    busy_ -= busy_ > 0 && Chance(20) ? 1 : 0;
+    TakeJobs();
+    if (cluster.replicas > 0 && Chance(20)) {
+      SetReplicas(std::max({std::min(waiting_ + busy_, 10), busy_, cluster.min_replicas, 1}));
+    }
+    if (Chance(10)) {
+      harness_.HpaChanged();
+    }
+    if (Chance(2)) {
+      harness_.controller.OnWatchFailure("nobody there");
+    } else if (Chance(10)) {
+      harness_.List(true);
+    }
+    harness_.leads = !Chance(3);
+    harness_.length = Chance(faults_) ? std::nullopt : std::optional<std::int64_t>(waiting_ + busy_);
+    const std::int32_t before = cluster.replicas;
+    harness_.Round(Chance(2) ? seconds(30) : seconds(1));
+    wakes += before == 0 && cluster.replicas > 0 ? 1 : 0;
+    sleeps += before > 0 && cluster.replicas == 0 ? 1 : 0;
+  }
+
+  bool BusyAreThere() const { return harness_.cluster.replicas >= busy_; }
+
+  int wakes = 0;
+  int sleeps = 0;
+
+ private:
+  int Between(int least, int most) { return std::uniform_int_distribution(least, most)(random_); }
+  bool Chance(int percent) { return Between(0, 99) < percent; }
+
+  void SetReplicas(std::int32_t replicas) {
+    harness_.cluster.version += replicas == harness_.cluster.replicas ? 0 : 1;
+    harness_.cluster.replicas = replicas;
+  }
+
+  void TakeJobs() {
+    const int taken = std::min(waiting_, harness_.cluster.replicas - busy_);
+    waiting_ -= taken;
+    busy_ += taken;
+  }
+
+  void Fail(const ApiRequest& request) {
+    if (request.method == "GET" && Chance(20)) {
+      // While the scale is read, a job comes and is taken: the reading after it must tell.
+      ++waiting_;
+      TakeJobs();
+      if (harness_.length) {
+        harness_.length = waiting_ + busy_;
+      }
+    }
+    if (request.method == "PUT" && Chance(10)) {
+      ++harness_.cluster.version;  // Somebody was faster.
+    }
+    if (Chance(faults_)) {
+      throw ApiError(ApiError::Kind::kTimeout, "too late");
+    }
+  }
+
+  std::mt19937 random_;
+  int faults_;
+  int arrivals_;
+  int waiting_ = 0;
+  int busy_ = 0;
+  Harness harness_;
+};
+
+TEST_CASE("whatever fails, the target never goes below its busy workers") {
+  int wakes = 0;
+  int sleeps = 0;
+  for (unsigned seed = 0; seed < 50; ++seed) {
+    World world(seed);
+    for (int step = 0; step < 1000; ++step) {
+      world.Step();
+      CAPTURE(seed, step);
+      REQUIRE(world.BusyAreThere());
+    }
+    wakes += world.wakes;
+    sleeps += world.sleeps;
+  }
+  CHECK(wakes > 100);
+  CHECK(sleeps > 100);
+}
+
+}  // namespace
+}  // namespace server::zero
