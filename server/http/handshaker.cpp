@@ -1,5 +1,6 @@
 #include "server/http/handshaker.h"
 
+#include <new>
 #include <utility>
 
 #include <openssl/err.h>
@@ -52,7 +53,10 @@ void Handshaker::Work(const std::stop_token& stop) {
     jobs_.pop_front();
     lock.unlock();
     if (const auto session = job.session.lock()) {
-      report_(job.connection, Accept(session->ssl.get()));
+      try {
+        report_(job.connection, Accept(session->ssl.get()));
+      } catch (const std::bad_alloc&) {  // Of this one nothing is heard any more, until its deadline ends it.
+      }
     }
     lock.lock();
   }

@@ -27,7 +27,7 @@ class Handshaker {
  public:
   enum class Result : std::uint8_t { kDone, kWaitsForClient, kFailed, kIsPlainHttp };
 
-  /// `report` is called from the threads, with the connection's number; it must not throw.
+  /// `report` is called from the threads, with the connection's number; of exceptions it may throw std::bad_alloc.
   explicit Handshaker(std::function<void(std::uint64_t connection, Result)> report);
   Handshaker(const Handshaker&) = delete;
   Handshaker& operator=(const Handshaker&) = delete;
