@@ -85,6 +85,11 @@ using MetricResult = std::variant<std::vector<MetricSample>, MetricNotFound, Met
 /// Must be quick and must not throw: whoever calls it has others to serve.
 using MetricCallback = std::function<void(MetricResult)>;
 
+/// The names of those who have taken jobs, as their framework notes them; or that it does not, or why they cannot be
+/// known.
+using HoldersResult = std::variant<std::vector<std::string>, MetricNotFound, MetricUnavailable>;
+using HoldersCallback = std::function<void(HoldersResult)>;
+
 /// Lengths of the work queues, wherever they are kept.
 /// Safe to call from several threads at once.
 class MetricProvider {
@@ -97,6 +102,9 @@ class MetricProvider {
   /// Never blocks. Calls back exactly once: in this call if the answer is known, else in whatever thread brings it,
   /// when `query.deadline` comes at the latest.
   virtual void Get(const MetricQuery& query, MetricCallback callback) = 0;
+
+  /// As Get(), about the same queues: who has taken their jobs. The metric does not matter.
+  virtual void GetHolders(const MetricQuery& query, HoldersCallback callback) = 0;
 
   /// Names of the metrics on offer, sorted. Never blocks.
   virtual std::vector<std::string> List() const = 0;

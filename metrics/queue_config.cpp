@@ -49,13 +49,6 @@ std::optional<std::int64_t> ParseWhole(const std::string& text) {
   return number;
 }
 
-/// What Kubernetes calls a namespace: an RFC 1123 label.
-bool IsNamespace(std::string_view text) {
-  const auto is_allowed = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-'; };
-  return !text.empty() && text.size() <= 63 && std::all_of(text.begin(), text.end(), is_allowed) &&
-         text.front() != '-' && text.back() != '-';
-}
-
 /// Which layouts have an option of that name.
 std::vector<std::string_view> LayoutsWith(std::string_view option) {
   std::vector<std::string_view> names;
@@ -452,9 +445,8 @@ class Reader {
     const std::string meaning(option.meaning);
     switch (option.type) {
       case LayoutOption::Type::kText:
-        if (auto text = Text(node, name, meaning); text && IsChoice(node, option)) {
-          settings.layout_options.Set(name, *std::move(text));
-        }
+        if (node.kind != Kind::kScalar) return Wrong(node, name + " must be " + meaning);
+        if (IsChoice(node, option)) settings.layout_options.Set(name, node.scalar);
         return;
       case LayoutOption::Type::kFlag:
         if (node.kind == Kind::kScalar && (node.scalar == "true" || node.scalar == "false")) {
@@ -516,7 +508,7 @@ class Reader {
     for (const YamlPtr& item : node.items) {
       const auto name = Text(*item, "a namespace", "the name of a namespace");
       if (!name) continue;
-      if (!IsNamespace(*name)) {
+      if (!IsNamespaceName(*name)) {
         Wrong(*item, "the namespace " + GoQuote(*name) + " must be lower case letters, digits and inner hyphens");
       }
       settings.namespaces.push_back(*name);
@@ -646,6 +638,12 @@ class Reader {
 };
 
 }  // namespace
+
+bool IsNamespaceName(std::string_view text) {  // An RFC 1123 label.
+  const auto is_allowed = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-'; };
+  return !text.empty() && text.size() <= 63 && std::all_of(text.begin(), text.end(), is_allowed) &&
+         text.front() != '-' && text.back() != '-';
+}
 
 QueueConfig ConfigOfEveryKey(const LayoutKind& layout, std::vector<std::string> namespaces) {
   QueueSettings settings;

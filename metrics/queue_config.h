@@ -110,6 +110,9 @@ struct QueueConfig {
   std::vector<ConfiguredQueue> queues;
 };
 
+/// Whether Kubernetes takes it for the name of a namespace.
+bool IsNamespaceName(std::string_view text);
+
 /// What a server without a configuration file goes by: every key of the only Redis is a queue under its own name.
 QueueConfig ConfigOfEveryKey(const LayoutKind& layout, std::vector<std::string> namespaces);
 

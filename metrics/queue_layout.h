@@ -5,7 +5,9 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "metrics/redis/reply.h"
 #include "metrics/redis/resp.h"
@@ -18,6 +20,8 @@ struct QueueParts {
   bool in_flight = false;
   bool delayed = false;
   bool oldest_age = false;
+  /// Together with in_flight.
+  bool holders = false;
 
   bool operator==(const QueueParts&) const = default;
 };
@@ -32,6 +36,8 @@ struct QueueCounts {
   std::int64_t delayed = 0;
   /// Since when the oldest job waits; zero if none does.
   std::chrono::seconds oldest_age{0};
+  /// Those who have taken the jobs in flight, by the names that the framework notes; each once.
+  std::vector<std::string> holders{};
 };
 
 /// What one reading of a queue is about.

@@ -1,5 +1,8 @@
 #include "metrics/queue_metric_provider.h"
 
+#include <algorithm>
+#include <iterator>
+#include <optional>
 #include <utility>
 #include <variant>
 
@@ -9,48 +12,279 @@
 namespace metrics {
 namespace {
 
-QueueMetric MetricOf(const MetricQuery& query) {
-  if (const auto metric = FindQueueMetric(query.metric)) return *metric;
+/// A registry is read whole if it has no more members than one request may ask for queues.
+constexpr std::string_view kMostMembers = "1001";
+static_assert(QueueCatalog::kMaxQueues == 1000);
+
+MetricNotFound UnknownMetric(std::string_view metric) {
   std::string names;
-  for (const QueueMetric metric : QueueMetrics()) names.append(names.empty() ? "" : ", ").append(Name(metric));
-  throw MetricNotFoundError("there is no metric " + QuoteBeginning(query.metric) + "; there are " + names);
+  for (const QueueMetric known : QueueMetrics()) names.append(names.empty() ? "" : ", ").append(Name(known));
+  return {"there is no metric " + QuoteBeginning(metric) + "; there are " + names};
 }
 
-std::vector<MetricSample> SamplesOf(QueueMetric metric, std::vector<QueueReading> readings) {
-  std::vector<MetricSample> samples;
-  samples.reserve(readings.size());
-  for (QueueReading& reading : readings) {
-    Queue& queue = reading.queue;
-    samples.push_back({std::move(queue.labels), ValueOf(metric, queue.wanted, reading.counts), reading.timestamp});
+/// The names in the registry that `reply` lists, without what each begins with.
+std::vector<std::string> NamesIn(const redis::Reply& reply, const QueueRegistry& registry) {
+  if (reply.type != redis::Reply::Type::kArray) RejectReply(reply, "SRANDMEMBER", registry.key);
+  if (reply.elements.size() > QueueCatalog::kMaxQueues) {
+    throw MetricNotFoundError("the set " + GoQuote(registry.key) + " names more than " +
+                              std::to_string(QueueCatalog::kMaxQueues) +
+                              " queues; select those you mean by queue=NAME or queue in (NAME,NAME)");
   }
-  return samples;
+  std::vector<std::string> names;
+  for (const redis::Reply& element : reply.elements) {
+    if (element.text.starts_with(registry.prefix)) names.push_back(element.text.substr(registry.prefix.size()));
+  }
+  return names;
 }
 
 }  // namespace
 
-QueueMetricProvider::QueueMetricProvider(redis::EventLoop& loop, redis::RedisOptions options,
-                                         redis::RedisObserver& observer)
-    : connection_(loop, std::move(options), observer), reader_(connection_, observer) {}
+/// One Get() on its way to its answer.
+class QueueMetricProvider::Query : public std::enable_shared_from_this<Query> {
+ public:
+  Query(QueueMetricProvider& provider, QueueMetric metric, const MetricQuery& query, MetricCallback callback)
+      : provider_(provider),
+        snapshot_(provider.Current()),
+        metric_(metric),
+        ns_(query.ns),
+        selector_(query.selector),
+        deadline_(query.deadline),
+        callback_(std::move(callback)) {}
+
+  void Begin() {
+    patterns_ = snapshot_->catalog.PatternsToList(ns_, selector_);
+    if (patterns_.empty()) return ReadQueues();
+    waiting_for_ = patterns_.size();
+    for (std::size_t i = 0; i < patterns_.size(); ++i) ReadRegistry(i);
+  }
+
+ private:
+  redis::RedisSource* SourceOf(const ConfiguredQueue& queue) const {
+    return snapshot_->sources.find(queue.settings.redis)->second;
+  }
+
+  void ReadRegistry(std::size_t index) {
+    redis::RedisSource* source = SourceOf(*patterns_[index]);
+    redis::Batch batch;
+    batch.Add({"SRANDMEMBER", patterns_[index]->registry->key, kMostMembers});
+    source->Send(
+        std::move(batch), std::min(deadline_, std::chrono::steady_clock::now() + source->timeout()),
+        [self = shared_from_this(), index](redis::Result result) { self->TakeRegistry(index, std::move(result)); });
+  }
+
+  /// Registries are awaited all, whatever becomes of one of them.
+  void TakeRegistry(std::size_t index, redis::Result result) {
+    const ConfiguredQueue& pattern = *patterns_[index];
+    const redis::RedisSource& source = *SourceOf(pattern);
+    bool is_last = false;
+    {
+      const std::lock_guard lock(mutex_);
+      try {
+        if (auto* failure = std::get_if<redis::Failure>(&result)) {
+          failure_ = std::move(*failure);
+        } else {
+          const auto& reply = std::get<std::vector<redis::Reply>>(result).at(0);
+          members_[&pattern] = NamesIn(reply, *pattern.registry);
+        }
+      } catch (const MetricUnavailableError& error) {
+        failure_ = MetricUnavailable{error.kind(), source.subject() + ": " + error.what()};
+      } catch (const MetricNotFoundError& error) {
+        failure_ = MetricNotFound{error.what()};
+      }
+      is_last = --waiting_for_ == 0;
+    }
+    if (!is_last) return;
+    if (const auto* unavailable = std::get_if<MetricUnavailable>(&failure_)) {
+      provider_.observer_.OnError(source.name(), pattern.name, unavailable->kind, unavailable->text);
+      return callback_(*unavailable);
+    }
+    if (auto* not_found = std::get_if<MetricNotFound>(&failure_)) return callback_(std::move(*not_found));
+    ReadQueues();
+  }
+
+  void ReadQueues() {
+    try {
+      queues_ = snapshot_->catalog.Find(ns_, metric_, selector_, members_);
+    } catch (const MetricNotFoundError& error) {
+      return callback_(MetricNotFound{error.what()});
+    }
+    readings_.resize(queues_.size());
+    std::vector<QueueQuestion> questions;
+    for (std::size_t i = 0; i < queues_.size(); ++i) {
+      const ConfiguredQueue& configured = *queues_[i].configured;
+      questions_.push_back(
+          {SourceOf(configured), configured.layout, std::move(queues_[i].name_in_redis), queues_[i].wanted});
+      const auto max_age = configured.settings.max_age;
+      if (max_age.count() > 0) readings_[i] = provider_.last_readings_.Find(questions_[i], max_age);
+      if (readings_[i]) continue;
+      asked_.push_back(i);
+      questions.push_back(questions_[i]);
+    }
+    if (questions.empty()) return Answer();
+    provider_.reader_.Read(
+        std::move(questions), deadline_,
+        [self = shared_from_this()](std::vector<QueueOutcome> outcomes) { self->Take(std::move(outcomes)); });
+  }
+
+  void Take(std::vector<QueueOutcome> outcomes) {
+    for (std::size_t k = 0; k < asked_.size(); ++k) {
+      const std::size_t i = asked_[k];
+      const QueueSettings& settings = queues_[i].configured->settings;
+      if (const auto* reading = std::get_if<QueueReading>(&outcomes[k])) {
+        readings_[i] = *reading;
+        if (settings.max_age.count() > 0 || settings.on_error != ErrorPolicy()) {
+          provider_.last_readings_.Remember(questions_[i], *reading);
+        }
+      } else {
+        readings_[i] = Substitute(i);
+      }
+      if (!readings_[i]) return callback_(std::get<MetricUnavailable>(std::move(outcomes[k])));
+    }
+    Answer();
+  }
+
+  /// What the configuration wants answered instead of an error, if it does.
+  std::optional<QueueReading> Substitute(std::size_t i) const {
+    const ErrorPolicy& policy = queues_[i].configured->settings.on_error;
+    if (policy.hold) return provider_.last_readings_.Find(questions_[i], *policy.hold);
+    const bool counts_jobs = metric_ == QueueMetric::kLength || metric_ == QueueMetric::kWaiting;
+    if (!policy.value || !counts_jobs) return std::nullopt;
+    // Nobody has read this value, so its time is that of what was read last, if anything was.
+    const auto last = provider_.last_readings_.Find(questions_[i], std::chrono::nanoseconds::max());
+    return QueueReading{{.waiting = *policy.value}, last ? last->timestamp : std::chrono::system_clock::now()};
+  }
+
+  void Answer() {
+    std::vector<MetricSample> samples;
+    samples.reserve(queues_.size());
+    for (std::size_t i = 0; i < queues_.size(); ++i) {
+      samples.push_back({std::move(queues_[i].labels), ValueOf(metric_, queues_[i].wanted, readings_[i]->counts),
+                         readings_[i]->timestamp});
+    }
+    callback_(std::move(samples));
+  }
+
+  QueueMetricProvider& provider_;
+  const std::shared_ptr<const Snapshot> snapshot_;
+  const QueueMetric metric_;
+  const std::string ns_;
+  const LabelSelector selector_;
+  const std::chrono::steady_clock::time_point deadline_;
+  const MetricCallback callback_;
+
+  std::vector<std::shared_ptr<const ConfiguredQueue>> patterns_;
+  std::mutex mutex_;
+  std::size_t waiting_for_ = 0;                                                // Guarded by mutex_.
+  QueueCatalog::Members members_;                                              // Guarded by mutex_.
+  std::variant<std::monostate, MetricUnavailable, MetricNotFound> failure_{};  // Guarded by mutex_.
+
+  // One for each queue, in their order.
+  std::vector<Queue> queues_;
+  std::vector<QueueQuestion> questions_;
+  std::vector<std::optional<QueueReading>> readings_;
+
+  std::vector<std::size_t> asked_;  // Those that no earlier reading answers.
+};
+
+QueueMetricProvider::QueueMetricProvider(redis::EventLoop& loop, redis::RedisObserver& observer,
+                                         SourceOptionsOf options_of)
+    : loop_(loop), observer_(observer), options_of_(std::move(options_of)), reader_(observer) {}
+
+void QueueMetricProvider::Use(QueueConfig config) {
+  std::vector<Source> next;
+  std::vector<std::size_t> kept;  // Of used_.
+  for (const SourceConfig& wanted : config.sources) {
+    const auto same =
+        std::find_if(used_.begin(), used_.end(), [&](const Source& have) { return have.config == wanted; });
+    if (same == used_.end()) {
+      next.push_back({wanted, redis::MakeSource(loop_, options_of_(wanted), observer_)});
+    } else {
+      kept.push_back(static_cast<std::size_t>(same - used_.begin()));
+    }
+  }
+  std::map<std::string, redis::RedisSource*, std::less<>> sources;
+  for (const Source& source : next) sources.emplace(source.config.name, source.redis.get());
+  for (const std::size_t i : kept) sources.emplace(used_[i].config.name, used_[i].redis.get());
+  auto snapshot = std::make_shared<const Snapshot>(Snapshot{QueueCatalog(std::move(config)), std::move(sources)});
+  std::shared_ptr<const Snapshot> previous;
+  {
+    const std::lock_guard lock(mutex_);
+    previous = std::exchange(current_, std::move(snapshot));
+  }
+  for (std::size_t i = 0; i < used_.size(); ++i) {
+    const bool is_kept = std::find(kept.begin(), kept.end(), i) != kept.end();
+    if (!is_kept) used_[i].last_user = previous;
+    (is_kept ? next : unused_).push_back(std::move(used_[i]));
+  }
+  used_ = std::move(next);
+}
+
+std::vector<std::string> QueueMetricProvider::EndUnused() {
+  std::vector<std::string> gone;
+  std::erase_if(unused_, [&](const Source& source) {
+    if (!source.last_user.expired()) return false;
+    last_readings_.Forget(*source.redis);
+    const auto has_its_name = [&](const Source& used) { return used.config.name == source.config.name; };
+    if (std::none_of(used_.begin(), used_.end(), has_its_name)) gone.push_back(source.config.name);
+    return true;
+  });
+  return gone;
+}
 
 void QueueMetricProvider::Get(const MetricQuery& query, MetricCallback callback) {
-  QueueMetric metric{};
-  std::vector<Queue> queues;
+  const auto metric = FindQueueMetric(query.metric);
+  if (!metric) return callback(UnknownMetric(query.metric));
+  std::make_shared<Query>(*this, *metric, query, std::move(callback))->Begin();
+}
+
+void QueueMetricProvider::GetHolders(const MetricQuery& query, HoldersCallback callback) {
+  const auto snapshot = Current();
+  std::vector<QueueQuestion> questions;
   try {
-    metric = MetricOf(query);
-    queues = catalog_.Find(query.ns, metric, query.selector);
+    for (Queue& queue : snapshot->catalog.Find(query.ns, QueueMetric::kWaiting, query.selector, {})) {
+      const ConfiguredQueue& configured = *queue.configured;
+      if (!configured.layout->Offers().holders) {
+        throw MetricNotFoundError("the layout " + configured.settings.layout_name + " of the queue " +
+                                  QuoteBeginning(queue.name_in_redis) + " cannot tell who has taken its jobs");
+      }
+      questions.push_back({snapshot->sources.find(configured.settings.redis)->second,
+                           configured.layout,
+                           std::move(queue.name_in_redis),
+                           {.in_flight = true, .holders = true}});
+    }
   } catch (const MetricNotFoundError& error) {
     return callback(MetricNotFound{error.what()});
   }
-  reader_.Read(std::move(queues), query.deadline, [metric, callback = std::move(callback)](ReadResult result) {
-    if (auto* why = std::get_if<MetricUnavailable>(&result)) return callback(std::move(*why));
-    callback(SamplesOf(metric, std::get<std::vector<QueueReading>>(std::move(result))));
-  });
+  // The snapshot is kept for as long as its sources are asked.
+  reader_.Read(std::move(questions), query.deadline,
+               [snapshot, callback = std::move(callback)](std::vector<QueueOutcome> outcomes) {
+                 std::vector<std::string> holders;
+                 for (QueueOutcome& outcome : outcomes) {
+                   if (auto* why = std::get_if<MetricUnavailable>(&outcome)) return callback(std::move(*why));
+                   auto& found = std::get<QueueReading>(outcome).counts.holders;
+                   std::move(found.begin(), found.end(), std::back_inserter(holders));
+                 }
+                 callback(std::move(holders));
+               });
 }
 
 std::vector<std::string> QueueMetricProvider::List() const {
   std::vector<std::string> names;
   for (const QueueMetric metric : QueueMetrics()) names.emplace_back(Name(metric));
   return names;
+}
+
+std::vector<std::pair<std::string, redis::SourceStatus>> QueueMetricProvider::Sources() const {
+  std::vector<std::pair<std::string, redis::SourceStatus>> all;
+  // The snapshot keeps its sources from being ended.
+  const auto snapshot = Current();
+  for (const auto& [name, source] : snapshot->sources) all.emplace_back(name, source->status());
+  return all;
+}
+
+std::shared_ptr<const QueueMetricProvider::Snapshot> QueueMetricProvider::Current() const {
+  const std::lock_guard lock(mutex_);
+  return current_;
 }
 
 }  // namespace metrics

@@ -1,34 +1,85 @@
-// The metrics of the queues in one Redis.
+// The metrics of the queues of a configuration, which can be replaced while they are read.
 #pragma once
 
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "metrics/last_readings.h"
 #include "metrics/metric_provider.h"
 #include "metrics/queue_catalog.h"
+#include "metrics/queue_config.h"
 #include "metrics/queue_reader.h"
 #include "metrics/redis/event_loop.h"
-#include "metrics/redis/redis_connection.h"
 #include "metrics/redis/redis_observer.h"
+#include "metrics/redis/redis_options.h"
+#include "metrics/redis/redis_source.h"
 
 namespace metrics {
 
 class QueueMetricProvider final : public MetricProvider {
  public:
-  /// Begins to connect, and does not wait for it. Whoever waits for a value when the provider ends gets an error.
-  /// `loop` and `observer` must outlive it. Throws std::system_error if the operating system refuses a descriptor.
-  QueueMetricProvider(redis::EventLoop& loop, redis::RedisOptions options, redis::RedisObserver& observer);
+  /// Says how the servers of a configured Redis are reached.
+  using SourceOptionsOf = std::function<redis::SourceOptions(const SourceConfig&)>;
+
+  /// Use() must have been called once before the first Get(). `loop` and `observer` must outlive the provider. Whoever
+  /// waits for a value when the provider ends gets an error.
+  QueueMetricProvider(redis::EventLoop& loop, redis::RedisObserver& observer, SourceOptionsOf options_of);
+  ~QueueMetricProvider() override = default;
+
+  /// From now on, questions are about `config`; those under way end as they began. Connections of Redis that are the
+  /// same as before stay; to the others it begins to connect, and does not wait for it. For one thread at a time.
+  /// Throws std::system_error if the operating system refuses a descriptor or a thread; then all is as before.
+  void Use(QueueConfig config);
+
+  /// Ends connections that Use() has made superfluous, once nobody waits for an answer on them. Returns the names of
+  /// those Redis that are gone. By the same thread as Use().
+  std::vector<std::string> EndUnused();
 
   void Get(const MetricQuery& query, MetricCallback callback) override;
   std::vector<std::string> List() const override;
 
-  /// Whether Redis is connected, for whoever watches over the server. Never blocks.
-  redis::SourceStatus RedisStatus() const { return connection_.status(); }
+  void GetHolders(const MetricQuery& query, HoldersCallback callback) override;
+
+  /// Each Redis with whether it is connected, sorted by name. Never blocks.
+  std::vector<std::pair<std::string, redis::SourceStatus>> Sources() const;
 
  private:
-  QueueCatalog catalog_{ConfigOfEveryKey(*FindLayoutKind("by-type"), {})};
-  redis::RedisConnection connection_;
+  /// What one configuration says. Constant.
+  struct Snapshot {
+    QueueCatalog catalog;
+    std::map<std::string, redis::RedisSource*, std::less<>> sources;
+  };
+
+  struct Source {
+    SourceConfig config;
+    std::unique_ptr<redis::RedisSource> redis;
+    /// Of a source that is not in use any more: who may still read from it.
+    std::weak_ptr<const Snapshot> last_user{};
+  };
+
+  class Query;
+
+  std::shared_ptr<const Snapshot> Current() const;
+
+  // Constant after construction.
+  redis::EventLoop& loop_;
+  redis::RedisObserver& observer_;
+  const SourceOptionsOf options_of_;
+
+  LastReadings last_readings_;
   QueueReader reader_;
+
+  mutable std::mutex mutex_;
+  std::shared_ptr<const Snapshot> current_;  // Guarded by mutex_.
+
+  // The thread's that calls Use(). After what its callbacks need, so that it ends before.
+  std::vector<Source> unused_;
+  std::vector<Source> used_;
 };
 
 }  // namespace metrics

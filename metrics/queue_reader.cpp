@@ -1,46 +1,73 @@
 #include "metrics/queue_reader.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cstddef>
 #include <iterator>
-#include <memory>
 #include <optional>
-#include <string>
 #include <utility>
 
 namespace metrics {
 namespace {
 
-/// The queues of one request on their way to their counts.
-class Reading : public std::enable_shared_from_this<Reading> {
- public:
-  Reading(redis::RedisSource& source, redis::RedisObserver& observer, std::chrono::steady_clock::time_point deadline,
-          ReadCallback callback)
-      : source_(source), observer_(observer), deadline_(deadline), callback_(std::move(callback)) {}
+/// Adds what a layout asks. What is more than one command is a transaction, so that no job moves in between.
+template <typename Ask>
+std::size_t AddTo(redis::Batch& batch, Ask ask) {
+  redis::Batch asked;
+  ask(asked);
+  if (asked.size() > 1) batch.BeginTransaction();
+  for (std::size_t i = 0; i < asked.size(); ++i) batch.AddFrom(asked, i);
+  if (asked.size() > 1) batch.EndTransaction();
+  return asked.size();
+}
 
-  void Begin(std::vector<Queue> queues) {
+}  // namespace
+
+/// Waits for the outcomes of all its questions.
+class QueueReader::Request {
+ public:
+  Request(std::size_t count, ReadCallback callback)
+      : outcomes_(count), missing_(count), callback_(std::move(callback)) {}
+
+  void Take(std::size_t index, const QueueOutcome& outcome) {
+    outcomes_[index] = outcome;
+    if (missing_.fetch_sub(1) == 1) callback_(std::move(outcomes_));
+  }
+
+ private:
+  std::vector<QueueOutcome> outcomes_;
+  std::atomic<std::size_t> missing_;
+  const ReadCallback callback_;
+};
+
+/// The questions of one request to one source, on their way to their answers.
+class QueueReader::Group : public std::enable_shared_from_this<Group> {
+ public:
+  Group(QueueReader& reader, redis::RedisSource& source, Clock::time_point deadline)
+      : reader_(reader), source_(source), deadline_(deadline) {}
+
+  void Add(QueueQuestion question, std::shared_ptr<Flight> flight) {
+    parts_.push_back({std::move(question), std::move(flight), {}, 0, {}});
+  }
+
+  void Begin() {
     redis::Batch batch;
-    parts_.reserve(queues.size());
-    for (Queue& queue : queues) {
-      Part& part = parts_.emplace_back(Part{std::move(queue), {}, 0, {}});
-      const std::size_t before = batch.size();
-      LayoutOf(part).Ask(QuestionAbout(part), batch);
-      part.owed = batch.size() - before;
+    for (Part& part : parts_) {
+      part.owed = AddTo(batch, [&](redis::Batch& asked) { part.question.layout->Ask(ReadOf(part.question), asked); });
     }
     Send(std::move(batch));
   }
 
  private:
   struct Part {
-    Queue queue;
+    QueueQuestion question;
+    std::shared_ptr<Flight> flight;
     std::vector<redis::Reply> replies;
     std::size_t owed;  // Replies of the round under way.
-    std::optional<QueueCounts> counts;
+    std::optional<QueueOutcome> outcome;
   };
 
-  static const QueueLayout& LayoutOf(const Part& part) { return *part.queue.configured->layout; }
-
-  QueueRead QuestionAbout(const Part& part) const { return {part.queue.name_in_redis, part.queue.wanted, begin_}; }
+  QueueRead ReadOf(const QueueQuestion& question) const { return {question.name_in_redis, question.wanted, begin_}; }
 
   void Send(redis::Batch batch) {
     source_.Send(std::move(batch), deadline_,
@@ -50,59 +77,91 @@ class Reading : public std::enable_shared_from_this<Reading> {
   void Take(redis::Result result) {
     if (const auto* failure = std::get_if<redis::Failure>(&result)) return Fail(*failure);
     redis::Batch batch;
-    try {
-      batch = Count(std::get<std::vector<redis::Reply>>(std::move(result)));
-    } catch (const MetricUnavailableError& error) {
-      return Fail({error.kind(), source_.subject() + ": " + error.what()});
-    }
-    if (batch.size() > 0) return Send(std::move(batch));
-    Succeed();
-  }
-
-  /// What the layouts make of the replies so far. Returns what they ask next.
-  redis::Batch Count(std::vector<redis::Reply> replies) {
-    redis::Batch batch;
-    auto next = std::make_move_iterator(replies.begin());
+    auto next = std::make_move_iterator(std::get<std::vector<redis::Reply>>(result).begin());
     for (Part& part : parts_) {
-      if (part.counts) continue;
+      if (part.outcome) continue;
       const auto end = next + static_cast<std::ptrdiff_t>(part.owed);
       part.replies.insert(part.replies.end(), next, end);
       next = end;
-      const std::size_t before = batch.size();
-      part.counts = LayoutOf(part).Count(QuestionAbout(part), part.replies, batch);
-      part.owed = batch.size() - before;
+      Count(part, batch);
     }
-    return batch;
+    if (batch.size() > 0) return Send(std::move(batch));
+    Land();
   }
 
-  void Succeed() {
-    const auto timestamp = std::chrono::system_clock::now();
-    std::vector<QueueReading> readings;
-    readings.reserve(parts_.size());
-    for (Part& part : parts_) readings.push_back({std::move(part.queue), *part.counts, timestamp});
-    callback_(std::move(readings));
+  /// What the layout makes of the replies so far. Adds what it asks next.
+  void Count(Part& part, redis::Batch& batch) {
+    try {
+      std::optional<QueueCounts> counts;
+      part.owed = AddTo(batch, [&](redis::Batch& asked) {
+        counts = part.question.layout->Count(ReadOf(part.question), part.replies, asked);
+      });
+      if (counts) part.outcome = QueueReading{*counts, std::chrono::system_clock::now()};
+    } catch (const MetricUnavailableError& error) {
+      part.outcome = MetricUnavailable{error.kind(), source_.subject() + ": " + error.what()};
+      reader_.observer_.OnError(source_.name(), part.question.name_in_redis, error.kind(),
+                                std::get<MetricUnavailable>(*part.outcome).text);
+    }
   }
 
-  void Fail(MetricUnavailable why) {
-    const std::string others = parts_.size() > 1 ? " and " + std::to_string(parts_.size() - 1) + " more" : "";
-    observer_.OnError(source_.name(), parts_.front().queue.name_in_redis + others, why.kind, why.text);
-    callback_(std::move(why));
+  /// Those that wait still have no answer.
+  void Fail(const MetricUnavailable& why) {
+    std::string queues;
+    std::size_t count = 0;
+    for (Part& part : parts_) {
+      if (part.outcome) continue;
+      part.outcome = why;
+      if (count++ == 0) queues = part.question.name_in_redis;
+    }
+    if (count > 1) queues += " and " + std::to_string(count - 1) + " more";
+    reader_.observer_.OnError(source_.name(), queues, why.kind, why.text);
+    Land();
   }
 
+  void Land() {
+    for (const Part& part : parts_) reader_.Land(part.question, part.flight, *part.outcome);
+  }
+
+  QueueReader& reader_;
   redis::RedisSource& source_;
-  redis::RedisObserver& observer_;
-  const std::chrono::steady_clock::time_point deadline_;
-  const ReadCallback callback_;
+  const Clock::time_point deadline_;
   const std::chrono::system_clock::time_point begin_ = std::chrono::system_clock::now();
   std::vector<Part> parts_;
 };
 
-}  // namespace
+void QueueReader::Read(std::vector<QueueQuestion> questions, Clock::time_point deadline, ReadCallback callback) {
+  const auto request = std::make_shared<Request>(questions.size(), std::move(callback));
+  std::map<redis::RedisSource*, std::shared_ptr<Group>> groups;
+  const auto now = Clock::now();
+  {
+    const std::lock_guard lock(mutex_);
+    for (std::size_t i = 0; i < questions.size(); ++i) {
+      QueueQuestion& question = questions[i];
+      const auto latest = std::min(deadline, now + question.source->timeout());
+      auto& flight = flights_[question];
+      if (flight != nullptr && flight->deadline <= latest) {
+        flight->waiting.emplace_back(request, i);
+        continue;
+      }
+      flight = std::make_shared<Flight>(Flight{latest, {{request, i}}});
+      auto& group = groups[question.source];
+      if (group == nullptr) group = std::make_shared<Group>(*this, *question.source, latest);
+      group->Add(std::move(question), flight);
+    }
+  }
+  for (const auto& [source, group] : groups) group->Begin();
+}
 
-void QueueReader::Read(std::vector<Queue> queues, std::chrono::steady_clock::time_point deadline,
-                       ReadCallback callback) {
-  const auto latest = std::min(deadline, std::chrono::steady_clock::now() + source_.timeout());
-  std::make_shared<Reading>(source_, observer_, latest, std::move(callback))->Begin(std::move(queues));
+void QueueReader::Land(const QueueQuestion& question, const std::shared_ptr<Flight>& flight,
+                       const QueueOutcome& outcome) {
+  std::vector<std::pair<std::shared_ptr<Request>, std::size_t>> waiting;
+  {
+    const std::lock_guard lock(mutex_);
+    waiting = std::move(flight->waiting);
+    const auto found = flights_.find(question);
+    if (found != flights_.end() && found->second == flight) flights_.erase(found);
+  }
+  for (const auto& [request, index] : waiting) request->Take(index, outcome);
 }
 
 }  // namespace metrics

@@ -1,43 +1,80 @@
-// Reads queues from a Redis: all those of a request in one round trip.
+// Reads queues from the Redis that have them: all those of a request in one round trip to each.
 #pragma once
 
 #include <chrono>
 #include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <tuple>
+#include <utility>
 #include <variant>
 #include <vector>
 
-#include "metrics/queue_catalog.h"
+#include "metrics/metric_provider.h"
 #include "metrics/queue_layout.h"
 #include "metrics/redis/redis_observer.h"
 #include "metrics/redis/redis_source.h"
 
 namespace metrics {
 
+/// What of which queue is to be read. Equal questions have equal answers.
+struct QueueQuestion {
+  /// Must live until the answer.
+  redis::RedisSource* source;
+  std::shared_ptr<const QueueLayout> layout;
+  std::string name_in_redis;
+  QueueParts wanted;
+
+  auto Key() const {
+    return std::tie(source, layout, name_in_redis, wanted.waiting, wanted.in_flight, wanted.delayed, wanted.oldest_age,
+                    wanted.holders);
+  }
+  bool operator<(const QueueQuestion& other) const { return Key() < other.Key(); }
+};
+
 struct QueueReading {
-  Queue queue;
   QueueCounts counts;
   /// When the answer had arrived.
   std::chrono::system_clock::time_point timestamp;
 };
 
-/// One reading for each queue, in the order asked; all of them or an error.
-using ReadResult = std::variant<std::vector<QueueReading>, MetricUnavailable>;
-/// Must be quick and must not throw.
-using ReadCallback = std::function<void(ReadResult)>;
+/// The error of one queue leaves the others alone.
+using QueueOutcome = std::variant<QueueReading, MetricUnavailable>;
+
+/// One outcome for each question, in the order asked. Must be quick and must not throw.
+using ReadCallback = std::function<void(std::vector<QueueOutcome>)>;
 
 /// Safe to call from several threads at once.
 class QueueReader {
  public:
-  /// Both must outlive the reader, and `observer` also `source`.
-  QueueReader(redis::RedisSource& source, redis::RedisObserver& observer) : source_(source), observer_(observer) {}
+  /// `observer` must outlive the reader and all sources.
+  explicit QueueReader(redis::RedisObserver& observer) : observer_(observer) {}
 
-  /// Calls back exactly once, by `deadline` and by the timeout of the Redis: in this call, or in the thread that runs
-  /// the event loop.
-  void Read(std::vector<Queue> queues, std::chrono::steady_clock::time_point deadline, ReadCallback callback);
+  /// Calls back exactly once, by `deadline` and by the timeouts of the sources: in this call, or on the loop. A
+  /// question that Redis owes an answer to already, by then at the latest, is not put once more: both get that answer.
+  void Read(std::vector<QueueQuestion> questions, std::chrono::steady_clock::time_point deadline,
+            ReadCallback callback);
 
  private:
-  redis::RedisSource& source_;
+  using Clock = std::chrono::steady_clock;
+
+  class Request;
+  class Group;
+
+  /// Who waits for one answer.
+  struct Flight {
+    Clock::time_point deadline;
+    std::vector<std::pair<std::shared_ptr<Request>, std::size_t>> waiting{};
+  };
+
+  void Land(const QueueQuestion& question, const std::shared_ptr<Flight>& flight, const QueueOutcome& outcome);
+
   redis::RedisObserver& observer_;
+
+  std::mutex mutex_;
+  std::map<QueueQuestion, std::shared_ptr<Flight>> flights_;  // Guarded by mutex_.
 };
 
 }  // namespace metrics

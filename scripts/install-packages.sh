@@ -8,7 +8,7 @@ declare -A packages=(
   [build]="g++ cmake ninja-build pkg-config libcpp-httplib-dev libhiredis-dev rapidjson-dev prometheus-cpp-dev
            libcli11-dev libspdlog-dev libyaml-cpp-dev libssl-dev zlib1g-dev"
   [run]="redis-server redis-tools curl ca-certificates"
-  [test]="catch2 redis-server redis-tools openssl curl python3 python3-pytest libfaketime"
+  [test]="catch2 redis-server redis-tools openssl curl python3 python3-jsonschema python3-pytest python3-yaml libfaketime"
   [e2e]="openssl python3 python3-pytest python3-yaml redis-server redis-tools"
   [frameworks]="python3 python3-pytest python3-venv redis-server ruby-sidekiq"
   [check]="clang-format-14 clang-tidy-14 git python3-venv"

@@ -9,7 +9,6 @@
 #include <optional>
 #include <stop_token>
 #include <string>
-#include <string_view>
 #include <thread>
 #include <utility>
 
@@ -26,8 +25,8 @@ class Follower {
     std::function<Content()> load;
     /// Takes new content into use. Throws std::exception if that is not possible; it is tried again with the next look.
     std::function<void(const Content&)> use;
-    /// The content is bad; called once for each problem.
-    std::function<void(std::string_view problem)> report;
+    /// The content is bad, or, without a problem, is in use again as it is; called once for each change.
+    std::function<void(const std::optional<std::string>& problem)> report;
     std::chrono::milliseconds interval{1'000};
   };
 
@@ -87,9 +86,7 @@ class Follower {
       }
       problem_ = problem;
     }
-    if (problem) {
-      hooks_.report(*problem);
-    }
+    hooks_.report(problem);
   }
 
   const Hooks hooks_;

@@ -18,11 +18,12 @@
 #include "server/auth/access_control.h"
 #include "server/auth/delegated_access.h"
 #include "server/build_info.h"
+#include "server/check.h"
+#include "server/configuration.h"
 #include "server/http/https_server.h"
 #include "server/kube/kube_client.h"
 #include "server/log.h"
 #include "server/options.h"
-#include "server/read_file.h"
 #include "server/redis_event_log.h"
 #include "server/serving_certificate.h"
 #include "server/telemetry.h"
@@ -32,38 +33,6 @@
 
 namespace server {
 namespace {
-
-/// A secret without the line end that editors and `echo` leave.
-std::string ReadSecret(const std::string& path) {
-  std::string secret = ReadFile(path);
-  while (secret.ends_with('\n') || secret.ends_with('\r')) {
-    secret.pop_back();
-  }
-  return secret;
-}
-
-std::string FromEnvironment(const char* name) {
-  const char* value = std::getenv(name);
-  return value == nullptr ? std::string() : value;
-}
-
-/// Read at each connect. A file wins over the environment, which wins over the URL.
-metrics::redis::Credentials RedisCredentials(const ServeOptions& options) {
-  metrics::redis::Credentials credentials = options.redis.credentials.value_or(metrics::redis::Credentials());
-  if (const std::string user = FromEnvironment("REDIS_USERNAME"); !user.empty()) {
-    credentials.user = user;
-  }
-  if (const std::string password = FromEnvironment("REDIS_PASSWORD"); !password.empty()) {
-    credentials.password = password;
-  }
-  if (!options.redis_username_file.empty()) {
-    credentials.user = ReadSecret(options.redis_username_file);
-  }
-  if (!options.redis_password_file.empty()) {
-    credentials.password = ReadSecret(options.redis_password_file);
-  }
-  return credentials;
-}
 
 /// The client of kube-apiserver, and in which namespace our own objects are.
 struct Cluster {
@@ -154,8 +123,16 @@ std::optional<std::string> ShutdownProblem(bool shutting_down) {
   return shutting_down ? std::optional<std::string>("the server is shutting down") : std::nullopt;
 }
 
-std::optional<std::string> RedisProblem(const metrics::redis::SourceStatus& status) {
-  return status.up ? std::nullopt : std::optional(status.cause);
+/// Each Redis that is down, and why.
+std::optional<std::string> RedisProblem(const metrics::QueueMetricProvider& provider) {
+  const auto sources = provider.Sources();
+  std::string problems;
+  for (const auto& [name, status] : sources) {
+    if (!status.up) {
+      problems += (problems.empty() ? "" : "; ") + (sources.size() > 1 ? name + ": " : std::string()) + status.cause;
+    }
+  }
+  return problems.empty() ? std::nullopt : std::optional(problems);
 }
 
 void ReportFailure(const http::Request& request, std::string_view cause) {
@@ -218,22 +195,15 @@ int Serve(const ServeOptions& options) {
   mallopt(M_ARENA_MAX, 2);
   ConfigureLog(options.log_format, options.log_level);
 
-  RedisCredentials(options);  // A file that cannot be read is told at start, not at the first connect.
   const Cluster cluster = ConnectToCluster(options);
   Telemetry telemetry(kVersion);
   ServingCertificate certificate(options, cluster.api, cluster.own_namespace, telemetry);
   RedisEventLog redis_events(telemetry);
   metrics::redis::EventLoop redis_loop;
   std::optional<metrics::QueueMetricProvider> provider;
-  provider.emplace(redis_loop,
-                   metrics::redis::RedisOptions{
-                       .endpoint = options.redis.endpoint,
-                       .credentials = [&options] { return RedisCredentials(options); },
-                       .timeout = options.redis_timeout,
-                       .tls = options.redis.tls
-                                  ? std::optional(metrics::redis::TlsOptions{.ca_file = options.redis_ca_file})
-                                  : std::nullopt},
-                   redis_events);
+  provider.emplace(redis_loop, redis_events,
+                   [&options](const metrics::SourceConfig& source) { return SourceOptionsOf(options, source); });
+  std::optional<Configuration> configuration(std::in_place, options, *provider, telemetry);
 
   ZeroReport zero_report;
   std::atomic<bool> shutting_down = false;
@@ -241,8 +211,8 @@ int Serve(const ServeOptions& options) {
   Access access = MakeAccess(options, cluster.api, access_events);
   std::vector<api::HealthCheck> readyz{{"ping", [] { return std::nullopt; }},
                                        {"shutdown", [&shutting_down] { return ShutdownProblem(shutting_down); }},
-                                       {"redis", [&provider] { return RedisProblem(provider->RedisStatus()); }, false}};
-  for (const auto& checks : {certificate.Readyz(), access.readyz}) {
+                                       {"redis", [&provider] { return RedisProblem(*provider); }, false}};
+  for (const auto& checks : {configuration->Readyz(), certificate.Readyz(), access.readyz}) {
     readyz.insert(readyz.end(), checks.begin(), checks.end());
   }
   const api::ApiServer api({
@@ -270,7 +240,10 @@ int Serve(const ServeOptions& options) {
   certificate.Follow(server);
   std::optional<zero::ZeroService> zero_service;
   if (options.wake) {
-    zero_service.emplace(cluster.api, cluster.own_namespace, *provider, zero_report);
+    zero::ZeroQueues queues{.metrics = provider->List(),
+                            .read = zero::ReadFrom(*provider),
+                            .read_holders = zero::ReadHoldersFrom(*provider)};
+    zero_service.emplace(cluster.api, cluster.own_namespace, std::move(queues), zero_report);
   }
   std::cout << "listening on https://" << HostForUrl(options.listener.bind_address) << ":" << server.port()
             << std::endl;
@@ -288,6 +261,7 @@ int Serve(const ServeOptions& options) {
   zero_service.reset();
   // What requests still wait for ends here, while all that their answers need is there.
   access.control.reset();
+  configuration.reset();
   provider.reset();
   Log(LogLevel::kInfo, "stopped");
   return EXIT_SUCCESS;
@@ -302,7 +276,13 @@ int main(int argc, char** argv) try {
     (exit->code == EXIT_SUCCESS ? std::cout : std::cerr) << exit->output;
     return exit->code;
   }
+  if (const auto* check = std::get_if<server::CheckOptions>(&parsed)) {
+    return server::Check(*check, std::cout) ? EXIT_SUCCESS : EXIT_FAILURE;
+  }
   return server::Serve(std::get<server::ServeOptions>(parsed));
+} catch (const server::ConfigurationError& error) {
+  std::cerr << error.what() << std::endl;
+  return EXIT_FAILURE;
 } catch (const std::exception& error) {
   server::Log(server::LogLevel::kError, "cannot start", {{"cause", error.what()}});
   return EXIT_FAILURE;

@@ -8,6 +8,8 @@
 #include <arpa/inet.h>
 
 #include "metrics/duration.h"
+#include "metrics/queue_config.h"
+#include "metrics/queue_layouts.h"
 #include "server/build_info.h"
 
 namespace server {
@@ -34,6 +36,9 @@ constexpr const char* kServeFooter =
 
 /// As given; every one is checked by us, so that all mistakes can be told at once.
 struct RawOptions {
+  std::string config;
+  std::string layout = "by-type";
+  std::string namespaces;
   std::string redis_url;
   std::string redis_ca_file;
   std::string redis_username_file;
@@ -59,11 +64,17 @@ struct RawOptions {
   std::string log_level = "info";
 };
 
-void DeclareServe(CLI::App& serve, RawOptions& raw) {
-  const auto option = [&serve](const char* group, const char* name, std::string& value, const char* type,
-                               const char* help) {
-    serve.add_option(name, value, help)->group(group)->type_name(type)->capture_default_str();
+void DeclareQueues(CLI::App& command, RawOptions& raw) {
+  const auto option = [&command](const char* group, const char* name, std::string& value, const char* type,
+                                 const char* help) {
+    command.add_option(name, value, help)->group(group)->type_name(type)->capture_default_str();
   };
+  option("Queues", "--config", raw.config, "FILE",
+         "YAML file that names Redis and queues, followed while it changes; without it, every key is a queue");
+  option("Queues", "--layout", raw.layout, "LAYOUT",
+         "Without --config: how all queues are kept in Redis, such as celery");
+  option("Queues", "--namespaces", raw.namespaces, "NAMES",
+         "Without --config: the namespaces that may see queues; all of them if it is not given");
   option("Redis", "--redis-url", raw.redis_url, "URL",
          "The Redis that holds the queues: redis[s]://HOST[:PORT][/DB] or unix:///PATH[?db=DB]");
   option("Redis", "--redis-ca-file", raw.redis_ca_file, "FILE",
@@ -74,6 +85,13 @@ void DeclareServe(CLI::App& serve, RawOptions& raw) {
          "File with the password; read again at each connect, so that it can rotate");
   option("Redis", "--redis-timeout", raw.redis_timeout, "DURATION",
          "How long a read may take; later, the answer is 503 and the HPA keeps its replicas");
+}
+
+void DeclareServe(CLI::App& serve, RawOptions& raw) {
+  const auto option = [&serve](const char* group, const char* name, std::string& value, const char* type,
+                               const char* help) {
+    serve.add_option(name, value, help)->group(group)->type_name(type)->capture_default_str();
+  };
   option("Serving", "--bind-address", raw.bind_address, "IP", "Address to listen on; :: for IPv6 and IPv4");
   option("Serving", "--secure-port", raw.secure_port, "PORT", "Port for HTTPS; 0 takes a free one and prints it");
   option("Serving", "--tls-cert-file", raw.tls_cert_file, "FILE",
@@ -195,10 +213,19 @@ bool IsIpAddress(const std::string& address) {
   return inet_pton(AF_INET, address.c_str(), &buffer) == 1 || inet_pton(AF_INET6, address.c_str(), &buffer) == 1;
 }
 
-void ValidateRedis(const RawOptions& raw, ServeOptions& options, Validator& validator) {
+void ValidateRedis(const RawOptions& raw, QueueOptions& options, Validator& validator) {
+  options.redis_ca_file = raw.redis_ca_file;
+  options.redis_username_file = raw.redis_username_file;
+  options.redis_password_file = raw.redis_password_file;
+  options.redis_timeout = validator.ParseMilliseconds("--redis-timeout", raw.redis_timeout,
+                                                      std::chrono::milliseconds(1), std::chrono::seconds(30));
   const char* from_environment = std::getenv("REDIS_URL");
   const bool flag_given = !raw.redis_url.empty();
+  options.redis_by_flag = flag_given;
   if (!flag_given && from_environment == nullptr) {
+    if (!raw.config.empty()) {
+      return;
+    }
     validator.problems().emplace_back("--redis-url: is required (or REDIS_URL), such as redis://redis-service:6379");
     return;
   }
@@ -208,10 +235,29 @@ void ValidateRedis(const RawOptions& raw, ServeOptions& options, Validator& vali
   } catch (const metrics::redis::RedisUrlError& error) {
     validator.problems().push_back(std::string(source) + ": " + error.what());
   }
-  if (flag_given && options.redis.credentials) {
+  if (flag_given && options.redis && options.redis->credentials) {
     validator.problems().emplace_back(
         "--redis-url: must not hold credentials, which every user of the machine could read there; use "
         "--redis-password-file, REDIS_PASSWORD or REDIS_URL");
+  }
+}
+
+void ValidateQueues(const RawOptions& raw, QueueOptions& options, Validator& validator) {
+  ValidateRedis(raw, options, validator);
+  options.config_file = raw.config;
+  options.layout = raw.layout;
+  options.namespaces = SplitAtCommas(raw.namespaces);
+  if (metrics::FindLayoutKind(raw.layout) == nullptr) {
+    validator.Wrong("--layout", raw.layout, "must be one of " + metrics::LayoutNames());
+  }
+  for (const std::string& name : options.namespaces) {
+    if (!metrics::IsNamespaceName(name)) {
+      validator.Wrong("--namespaces", name, "is not a name that a namespace can have");
+    }
+  }
+  if (!raw.config.empty() && (raw.layout != RawOptions().layout || !raw.namespaces.empty())) {
+    validator.problems().emplace_back(
+        "--config: does not go with --layout and --namespaces; say that in the file, under \"defaults\"");
   }
 }
 
@@ -325,7 +371,7 @@ void ValidateAccess(const RawOptions& raw, ServeOptions& options, Validator& val
   }
 }
 
-std::vector<std::string> Validate(const RawOptions& raw, ServeOptions& options) {
+void Validate(const RawOptions& raw, ServeOptions& options, Validator& validator) {
   constexpr std::array<std::pair<std::string_view, LogFormat>, 3> kFormats{
       {{"auto", LogFormat::kAuto}, {"text", LogFormat::kText}, {"json", LogFormat::kJson}}};
   constexpr std::array<std::pair<std::string_view, LogLevel>, 5> kLevels{{{"debug", LogLevel::kDebug},
@@ -333,13 +379,7 @@ std::vector<std::string> Validate(const RawOptions& raw, ServeOptions& options) 
                                                                           {"info", LogLevel::kInfo},
                                                                           {"warning", LogLevel::kWarning},
                                                                           {"error", LogLevel::kError}}};
-  Validator validator;
-  ValidateRedis(raw, options, validator);
-  options.redis_ca_file = raw.redis_ca_file;
-  options.redis_username_file = raw.redis_username_file;
-  options.redis_password_file = raw.redis_password_file;
-  options.redis_timeout = validator.ParseMilliseconds("--redis-timeout", raw.redis_timeout,
-                                                      std::chrono::milliseconds(1), std::chrono::seconds(30));
+  ValidateQueues(raw, options, validator);
   ValidateServing(raw, options, validator);
   ValidateAccess(raw, options, validator);
   options.wake = raw.wake;
@@ -348,18 +388,22 @@ std::vector<std::string> Validate(const RawOptions& raw, ServeOptions& options) 
   }
   options.log_format = validator.ParseChoice("--log-format", raw.log_format, kFormats).value_or(options.log_format);
   options.log_level = validator.ParseChoice("--log-level", raw.log_level, kLevels).value_or(options.log_level);
-  return std::move(validator.problems());
 }
 
 }  // namespace
 
-std::variant<ServeOptions, Exit> ParseCommandLine(int argc, const char* const* argv) {
+std::variant<ServeOptions, CheckOptions, Exit> ParseCommandLine(int argc, const char* const* argv) {
   RawOptions raw;
+  CheckOptions check_options;
   CLI::App app(kDescription, "queue-metrics-server");
   app.set_version_flag("--version", std::string(kVersion));
   app.require_subcommand(1);
   CLI::App* serve = app.add_subcommand("serve", "Answer the external metrics API over HTTPS");
+  DeclareQueues(*serve, raw);
   DeclareServe(*serve, raw);
+  CLI::App* check = app.add_subcommand("check", "Tell every problem of a configuration, or what it says");
+  DeclareQueues(*check, raw);
+  check->add_flag("--connect", check_options.connect, "Read the queues, too")->group("Queues");
   try {
     app.parse(argc, argv);
   } catch (const CLI::CallForHelp&) {
@@ -369,16 +413,24 @@ std::variant<ServeOptions, Exit> ParseCommandLine(int argc, const char* const* a
   } catch (const CLI::ParseError& error) {
     return Exit{EXIT_FAILURE, std::string(error.what()) + "\nTry queue-metrics-server serve --help.\n"};
   }
-  ServeOptions options;
-  const auto problems = Validate(raw, options);
-  if (problems.empty()) {
-    return options;
+  Validator validator;
+  ServeOptions serve_options;
+  if (check->parsed()) {
+    ValidateQueues(raw, check_options, validator);
+  } else {
+    Validate(raw, serve_options, validator);
   }
   std::string output;
-  for (const std::string& problem : problems) {
+  for (const std::string& problem : validator.problems()) {
     output += problem + "\n";
   }
-  return Exit{EXIT_FAILURE, output};
+  if (!output.empty()) {
+    return Exit{EXIT_FAILURE, output};
+  }
+  if (check->parsed()) {
+    return check_options;
+  }
+  return serve_options;
 }
 
 }  // namespace server

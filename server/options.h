@@ -16,7 +16,28 @@ namespace server {
 /// Who is let in.
 enum class AuthMode : std::uint8_t { kNone, kClientCertificate, kDelegated };
 
-struct ServeOptions {
+/// Which queues there are, and in which Redis.
+struct QueueOptions {
+  /// Empty: all keys of `redis` are queues of `layout`, for `namespaces`.
+  std::string config_file;
+  std::string layout = "by-type";
+  std::vector<std::string> namespaces;  // Empty: all.
+
+  /// Nothing only if there is a config_file, which may name its own.
+  std::optional<metrics::redis::RedisUrl> redis;
+  bool redis_by_flag = false;  // And not by the environment.
+  std::string redis_ca_file;   // Of rediss://; empty: the CAs of this system.
+  std::string redis_username_file;
+  std::string redis_password_file;
+  std::chrono::milliseconds redis_timeout{1'000};
+};
+
+struct CheckOptions : QueueOptions {
+  /// Whether to read the queues, too.
+  bool connect = false;
+};
+
+struct ServeOptions : QueueOptions {
   http::ListenerOptions listener;
   /// Both or neither; neither means a self-made certificate, or a shared one.
   std::string tls_cert_file;
@@ -34,12 +55,6 @@ struct ServeOptions {
   /// How long readiness fails before connections do: the time a cluster takes to stop sending requests here.
   std::chrono::milliseconds shutdown_delay{5'000};
 
-  metrics::redis::RedisUrl redis;
-  std::string redis_ca_file;
-  std::string redis_username_file;
-  std::string redis_password_file;
-  std::chrono::milliseconds redis_timeout{1'000};
-
   bool wake = false;  // Help HPAs that ask for it with zero.
 
   LogFormat log_format = LogFormat::kAuto;
@@ -54,6 +69,6 @@ struct Exit {
 
 /// Reads the command line and the environment. Every wrong value is in the output of an Exit, one line each, naming the
 /// flag, the value and what would be right.
-std::variant<ServeOptions, Exit> ParseCommandLine(int argc, const char* const* argv);
+std::variant<ServeOptions, CheckOptions, Exit> ParseCommandLine(int argc, const char* const* argv);
 
 }  // namespace server

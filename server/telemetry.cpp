@@ -109,6 +109,12 @@ struct Telemetry::Families {
       Make(registry, prometheus::BuildCounter(), "queue_metrics_shared_certificate_errors_total",
            "Looks after which the shared certificate or the APIService's caBundle was not in order.")
           .Add({});
+  Family<Gauge>& config_up_to_date =
+      Make(registry, prometheus::BuildGauge(), "queue_metrics_config_up_to_date",
+           "1 while the configuration file is in use as it is, 0 while it has a problem and an older one is in use.");
+  Counter& config_problems = Make(registry, prometheus::BuildCounter(), "queue_metrics_config_reload_errors_total",
+                                  "Changes of the configuration file that could not be taken into use.")
+                                 .Add({});
   Family<Histogram>& round_trips =
       Make(registry, prometheus::BuildHistogram(), "queue_metrics_redis_round_trip_seconds",
            "Time of one pipelined round trip, by Redis source.");
@@ -169,6 +175,17 @@ void Telemetry::OnCertificate(std::chrono::system_clock::time_point not_after) {
 void Telemetry::OnCertificateProblem() { families_->certificate_problems.Increment(); }
 
 void Telemetry::OnSharedCertificateProblem() { families_->shared_certificate_problems.Increment(); }
+
+void Telemetry::OnConfiguration(bool up_to_date) {
+  families_->config_up_to_date.Add({}).Set(up_to_date ? 1 : 0);
+  if (!up_to_date) {
+    families_->config_problems.Increment();
+  }
+}
+
+void Telemetry::OnRedisGone(std::string_view source) {
+  families_->redis_up.Remove(&families_->redis_up.Add({{"source", std::string(source)}}));
+}
 
 void Telemetry::OnRequest(std::string_view verb, std::string_view metric, int code, std::chrono::nanoseconds duration) {
   const RequestSeries series = families_->SeriesOf({KnownVerb(verb), std::string(metric), code});

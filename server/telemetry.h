@@ -20,6 +20,11 @@ class Telemetry final : public http::ListenerObserver, public metrics::redis::Re
 
   void OnCertificate(std::chrono::system_clock::time_point not_after);
   void OnCertificateProblem();
+
+  /// Whether the configuration file is in use as it is now; with each change of that.
+  void OnConfiguration(bool up_to_date);
+  /// The configuration does not name this Redis any more.
+  void OnRedisGone(std::string_view source);
   void OnSharedCertificateProblem();
 
   /// `verb` as Kubernetes derives it. `metric` is from a closed set, which the caller sees to; empty for requests that

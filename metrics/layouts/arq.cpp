@@ -15,7 +15,7 @@ constexpr std::string_view kLastJob = "1000";
 }  // namespace
 
 void Arq::Ask(const QueueRead& read, redis::Batch& batch) const {
-  const auto& [waiting, in_flight, delayed, oldest_age] = read.wanted;
+  const auto& [waiting, in_flight, delayed, oldest_age, holders] = read.wanted;
   const std::string now = DueScore(read.now, TimeUnit::kMilliseconds);
   if (delayed) batch.Add({"ZCOUNT", read.queue, "(" + now, "+inf"});
   if (waiting || in_flight || oldest_age) {
@@ -26,7 +26,7 @@ void Arq::Ask(const QueueRead& read, redis::Batch& batch) const {
 
 std::optional<QueueCounts> Arq::Count(const QueueRead& read, std::span<const redis::Reply> replies,
                                       redis::Batch& more) const {
-  const auto& [waiting, in_flight, delayed, oldest_age] = read.wanted;
+  const auto& [waiting, in_flight, delayed, oldest_age, holders] = read.wanted;
   ReplyCursor cursor(replies);
   QueueCounts counts;
   if (delayed) counts.delayed = cursor.Count("ZCOUNT", read.queue);

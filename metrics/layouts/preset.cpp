@@ -49,7 +49,7 @@ QueueParts Preset::Offers() const {
 }
 
 void Preset::Ask(const QueueRead& read, redis::Batch& batch) const {
-  const auto& [waiting, in_flight, delayed, oldest_age] = read.wanted;
+  const auto& [waiting, in_flight, delayed, oldest_age, holders] = read.wanted;
   for (const DelayedSet& set : keys_.delayed) {
     const std::string key = KeyOf(set.key, read.queue);
     const std::string due = DueScore(read.now, set.unit);
@@ -102,7 +102,7 @@ std::optional<QueueCounts> Preset::Count(const QueueRead& read, std::span<const 
 }
 
 Preset::First Preset::CountFirst(const QueueRead& read, ReplyCursor& cursor) const {
-  const auto& [waiting, in_flight, delayed, oldest_age] = read.wanted;
+  const auto& [waiting, in_flight, delayed, oldest_age, holders] = read.wanted;
   First first;
   for (const DelayedSet& set : keys_.delayed) {
     const std::string key = KeyOf(set.key, read.queue);

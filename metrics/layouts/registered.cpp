@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <iterator>
 #include <set>
+#include <utility>
 
 #include "metrics/layouts/preset.h"
 #include "metrics/metric_provider.h"
@@ -23,7 +24,10 @@ bool AddNew(const std::vector<std::string_view>& names, std::vector<std::string_
 
 QueueParts Registered::Offers() const {
   QueueParts parts = rest_->Offers();
-  for (const Registry& registry : registries_) parts.*registry.part = true;
+  for (const Registry& registry : registries_) {
+    parts.*registry.part = true;
+    parts.holders = parts.holders || registry.are_holders;
+  }
   return parts;
 }
 
@@ -45,7 +49,11 @@ std::optional<QueueCounts> Registered::Count(const QueueRead& read, std::span<co
     QueueCounts found;
     bool complete = true;
     for (std::size_t i = 0; i < wanted.size(); ++i) {
-      for (const std::string_view name : known[i]) found.*wanted[i]->count += wanted[i]->jobs(read.queue, name, cursor);
+      for (const std::string_view name : known[i]) {
+        const std::int64_t jobs = wanted[i]->jobs(read.queue, name, cursor);
+        found.*wanted[i]->count += jobs;
+        if (jobs > 0 && read.wanted.holders && wanted[i]->are_holders) found.holders.emplace_back(name);
+      }
       const auto names = cursor.Texts("the reading", wanted[i]->names);
       if (names.size() > Registry::kMaxNames) RejectTooMany(Registry::kMaxNames, wanted[i]->names);
       if (AddNew(names, known[i])) complete = false;
@@ -55,6 +63,7 @@ std::optional<QueueCounts> Registered::Count(const QueueRead& read, std::span<co
       auto counts = rest_->Count(read, replies, more);
       if (!counts) return std::nullopt;
       for (const Registry* registry : wanted) *counts.*registry->count += found.*registry->count;
+      counts->holders = std::move(found.holders);
       return counts;
     }
     replies = replies.subspan(rest.size());

@@ -17,6 +17,8 @@ struct Registry {
   /// As many names as one registry may hold, and what more are called in the error.
   static constexpr std::size_t kMaxNames = 1000;
   std::string_view names;
+  /// They are those who have taken the jobs.
+  bool are_holders = false;
 
   bool QueueParts::*part;
   std::int64_t QueueCounts::*count;

@@ -28,6 +28,7 @@ std::vector<Registry> RegistriesOf(const ReliableListOptions& options) {
     return cursor.Count("LLEN", KeyOf(key, queue, worker));
   };
   return {{.names = "workers",
+           .are_holders = true,
            .part = &QueueParts::in_flight,
            .count = &QueueCounts::in_flight,
            .ask_names = ask_names,

@@ -16,6 +16,7 @@ bool IsOf(std::string_view queue, std::string_view json) { return Json::Parse(js
 Registry Workers(const std::string& prefix) {
   const std::string key = prefix + ":worker:{worker}";
   return {.names = "workers",
+          .are_holders = true,
           .part = &QueueParts::in_flight,
           .count = &QueueCounts::in_flight,
           .ask_names =

@@ -36,6 +36,7 @@ Preset::Keys KeysOf(const SidekiqOptions& options) {
 /// What a process works on is in a hash called "work" since Sidekiq 7, "workers" before.
 Registry Processes(const std::string& prefix) {
   return {.names = "processes",
+          .are_holders = true,
           .part = &QueueParts::in_flight,
           .count = &QueueCounts::in_flight,
           .ask_names =

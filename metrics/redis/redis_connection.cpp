@@ -92,7 +92,8 @@ void RedisConnection::Send(Batch batch, Clock::time_point deadline, ResultCallba
     return callback(failure);
   }
   if (!requests_.HasRoomFor(batch, unwritten_.size())) {
-    const Failure failure = FailureOf(UnavailableKind::kOverload, "was not asked: too much waits for its answers already");
+    const Failure failure =
+        FailureOf(UnavailableKind::kOverload, "was not asked: too much waits for its answers already");
     lock.unlock();
     return callback(failure);
   }

@@ -4,7 +4,6 @@
 #include <array>
 #include <atomic>
 #include <cerrno>
-#include <deque>
 #include <mutex>
 #include <new>
 #include <optional>
@@ -22,6 +21,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "server/http/handshaker.h"
 #include "server/http/http_engine.h"
 #include "server/http/openssl_error.h"
 #include "server/http/presented_certificates.h"
@@ -96,8 +96,7 @@ struct Connection {
     kLingering,  // Answered for the last time; what still arrives is thrown away, lest a reset overtake the answer.
   };
 
-  UniqueFd fd;
-  UniqueSsl session;
+  std::shared_ptr<Session> session;
   std::string address;
   State state = State::kHandshake;
   std::optional<ClientCertificate> client;
@@ -106,13 +105,17 @@ struct Connection {
   std::size_t scanned = 0;  // Bytes of `input` known not to end a head.
   std::string output;
   std::size_t sent = 0;
-  std::size_t discarded = 0;  // While lingering.
-  bool readable = false;      // The kernel may have more; edge-triggered, so it will not say so again.
-  bool handshake_queued = false;
+  std::size_t discarded = 0;   // While lingering.
+  bool readable = false;       // The kernel may have more; edge-triggered, so it will not say so again.
+  bool writable = false;       // The same, while there is a handshake.
+  bool shaking_hands = false;  // The session is the Handshaker's now.
   bool close_after_response = false;
   bool answered = false;  // At least once: not a mere visitor.
   Clock::time_point since;
   Clock::time_point deadline;
+
+  int fd() const { return session->fd.get(); }
+  SSL* ssl() const { return session->ssl.get(); }
 };
 
 struct Answer {
@@ -121,7 +124,23 @@ struct Answer {
   bool close;
 };
 
-/// Answers on their way to the reactor, from whatever thread they come; and whatever else may wake it.
+struct HandshakeStep {
+  std::uint64_t connection;
+  Handshaker::Result result;
+};
+
+/// What reaches the reactor from other threads.
+struct Mail {
+  std::vector<Answer> answers;
+  std::vector<HandshakeStep> handshakes;
+
+  void Reserve(std::size_t count) {
+    answers.reserve(count);
+    handshakes.reserve(count);
+  }
+};
+
+/// Mail on its way to the reactor, which it wakes.
 class Mailbox {
  public:
   Mailbox() : wake_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
@@ -132,10 +151,14 @@ class Mailbox {
 
   void Put(Answer answer) {
     const std::lock_guard lock(mutex_);
-    answers_.push_back(std::move(answer));
-    if (std::exchange(asleep_, false)) {
-      Wake();
-    }
+    mail_.answers.push_back(std::move(answer));
+    WakeSleeper();
+  }
+
+  void Put(HandshakeStep step) {
+    const std::lock_guard lock(mutex_);
+    mail_.handshakes.push_back(step);
+    WakeSleeper();
   }
 
   /// Any thread.
@@ -146,10 +169,10 @@ class Mailbox {
 
   // For the reactor only.
 
-  /// From now on `count` answers can be put without more memory.
+  /// From now on `count` of each can be put without more memory.
   void Reserve(std::size_t count) {
     const std::lock_guard lock(mutex_);
-    answers_.reserve(count);
+    mail_.Reserve(count);
   }
 
   /// Readable, edge-triggered, when there is something to look at.
@@ -160,10 +183,10 @@ class Mailbox {
     [[maybe_unused]] const auto got = read(wake_.get(), &count, sizeof(count));
   }
 
-  /// Whether the reactor may go to sleep, since there are no answers; the next one wakes it.
+  /// Whether the reactor may go to sleep, since there is no mail; the next wakes it.
   bool FallAsleep() {
     const std::lock_guard lock(mutex_);
-    asleep_ = answers_.empty();
+    asleep_ = mail_.answers.empty() && mail_.handshakes.empty();
     return asleep_;
   }
 
@@ -172,17 +195,24 @@ class Mailbox {
     asleep_ = false;
   }
 
-  /// Moves all answers to `answers`, which is empty.
-  void TakeAll(std::vector<Answer>& answers) {
+  /// Moves everything to `mail`, which is empty.
+  void TakeAll(Mail& mail) {
     const std::lock_guard lock(mutex_);
-    answers_.swap(answers);
+    std::swap(mail_, mail);
   }
 
  private:
+  /// With mutex_ held.
+  void WakeSleeper() {
+    if (std::exchange(asleep_, false)) {
+      Wake();
+    }
+  }
+
   const UniqueFd wake_;
   std::mutex mutex_;
-  std::vector<Answer> answers_;  // Guarded by mutex_.
-  bool asleep_ = false;          // Guarded by mutex_.
+  Mail mail_;            // Guarded by mutex_.
+  bool asleep_ = false;  // Guarded by mutex_.
 };
 
 /// What turns responses into answers. Lives as long as anybody may respond, which may be longer than the reactor.
@@ -229,9 +259,9 @@ class HttpsServer::Reactor {
     }
     Watch(listener_.get(), kListenerId, EPOLLIN);
     Watch(responder_->mailbox.fd(), kMailboxId, EPOLLIN | EPOLLET);
-    // There is memory for the answer of every connection, even when there is none for more.
+    // There is memory for the mail of every connection, even when there is none for more.
     responder_->mailbox.Reserve(max_connections_);
-    delivered_.reserve(max_connections_);
+    mail_.Reserve(max_connections_);
   }
 
   Reactor(const Reactor&) = delete;
@@ -259,9 +289,8 @@ class HttpsServer::Reactor {
       for (int i = 0; i < count; ++i) {
         OnEvent(events.at(static_cast<std::size_t>(i)));
       }
-      companion_();
-      DeliverAnswers();
-      ShakeHands();
+      ReadMail();
+      companion_();  // After all that may have given it work, since nobody else wakes it for that.
       if (const auto now = Clock::now(); now >= next_sweep) {
         Sweep(now);
         next_sweep = now + kSweepInterval;
@@ -292,8 +321,6 @@ class HttpsServer::Reactor {
   static constexpr std::chrono::milliseconds kSweepInterval{500};
   static constexpr std::chrono::milliseconds kLingerTimeout{2'000};
   static constexpr std::size_t kLingerBytes = 256 * 1024;
-  // A handshake costs a signature; requests must not queue behind a crowd of them.
-  static constexpr std::chrono::milliseconds kHandshakeBudget{2};
 
   using ConnectionMap = std::unordered_map<std::uint64_t, Connection>;
 
@@ -305,9 +332,6 @@ class HttpsServer::Reactor {
   }
 
   int WaitMilliseconds() const {
-    if (!handshakes_.empty()) {
-      return 0;
-    }
     const bool nothing_expires = connections_.empty() && !accepting_paused_ && !draining_;
     return nothing_expires ? -1 : static_cast<int>(kSweepInterval.count());
   }
@@ -343,13 +367,11 @@ class HttpsServer::Reactor {
     Connection& connection = found->second;
     connection.readable = connection.readable || (event.events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0;
     if (connection.state == Connection::State::kHandshake) {
-      // Whoever has not said anything yet has nothing to be answered.
-      if (connection.readable || SSL_want(connection.session.get()) == SSL_WRITING) {
-        try {
-          QueueHandshake(found->first, connection);
-        } catch (const std::bad_alloc&) {
-          Close(found);
-        }
+      connection.writable = connection.writable || (event.events & EPOLLOUT) != 0;
+      try {
+        ShakeHands(found->first, connection);
+      } catch (const std::bad_alloc&) {
+        Close(found);
       }
     } else {
       Advance(found);
@@ -390,30 +412,37 @@ class HttpsServer::Reactor {
     setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
     Connection connection;
     try {
-      connection.session.reset(CurrentTls()->NewSession(fd.get()));
+      UniqueSsl ssl(CurrentTls()->NewSession(fd.get()));
+      connection.session = std::make_shared<Session>(Session{std::move(fd), std::move(ssl)});
     } catch (const std::exception&) {
       return;  // Out of memory: this client can come again.
     }
-    connection.fd = std::move(fd);
     connection.address = std::move(address);
     connection.since = Clock::now();
     connection.deadline = connection.since + options_.handshake_timeout;
     const std::uint64_t id = next_id_++;
-    Watch(connection.fd.get(), id, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET);
+    Watch(connection.fd(), id, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET);
     connections_.emplace(id, std::move(connection));
     observer_.OnOpenConnections(connections_.size());
   }
 
-  /// Until the next sweep; new clients wait in the kernel's queue meanwhile.
+  /// Until the next mail or sweep; new clients wait in the kernel's queue meanwhile.
   void PauseAccepting() {
     epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, listener_.get(), nullptr);
     accepting_paused_ = true;
   }
 
+  void ResumeAccepting() {
+    if (accepting_paused_) {
+      accepting_paused_ = false;
+      Watch(listener_.get(), kListenerId, EPOLLIN);
+    }
+  }
+
   /// Clients with a verified certificate (the front proxy) go last. Of the others, newcomers that never sent a whole
   /// request and clients that were answered before have a right to half of the room each, so that neither can keep the
-  /// other out. Among equals, the one that has waited longest goes. Requests in flight are never cut off: false if
-  /// there is nothing else.
+  /// other out. Among equals, the one that has waited longest goes. Nobody goes whom this server keeps waiting, by a
+  /// request in flight or a step of its handshake: false if there is nobody else.
   bool ShedOne() {
     enum Rank : std::uint8_t { kNewcomer, kAnswered, kVouchedFor };
     std::array<ConnectionMap::iterator, 3> longest_waiting;
@@ -427,6 +456,9 @@ class HttpsServer::Reactor {
       const bool vouched_for = c.client || (c.presented && c.presented->vouched_for());
       const Rank rank = vouched_for ? kVouchedFor : c.answered ? kAnswered : kNewcomer;
       newcomers += rank == kNewcomer ? 1 : 0;
+      if (c.shaking_hands) {
+        continue;
+      }
       auto& longest = longest_waiting.at(rank);
       if (longest == connections_.end() || c.since < longest->second.since) {
         longest = it;
@@ -434,6 +466,8 @@ class HttpsServer::Reactor {
     }
     if (newcomers <= max_connections_ / 2) {
       std::swap(longest_waiting[kNewcomer], longest_waiting[kAnswered]);
+    } else if (longest_waiting[kNewcomer] == connections_.end()) {
+      return false;  // There will be one in a moment.
     }
     for (const auto victim : longest_waiting) {
       if (victim != connections_.end()) {
@@ -452,61 +486,50 @@ class HttpsServer::Reactor {
 
   // TLS -------------------------------------------------------------------------------------------------------------
 
-  /// Whoever is half-way has paid for it, and has little left to do: it is next. The others have their turn in the order
-  /// they came, so that a crowd delays nobody by more than its own handshakes.
-  void QueueHandshake(std::uint64_t id, Connection& connection) {
-    if (connection.handshake_queued) {
+  /// Goes on with the handshake, if there is news for it.
+  void ShakeHands(std::uint64_t id, Connection& connection) {
+    if (connection.shaking_hands) {
       return;
     }
-    connection.handshake_queued = true;
-    const bool is_half_way = BIO_number_written(SSL_get_wbio(connection.session.get())) > 0;
-    handshakes_.insert(is_half_way ? handshakes_.begin() : handshakes_.end(), id);
-  }
-
-  void ShakeHands() {
-    const auto end = Clock::now() + kHandshakeBudget;
-    while (!handshakes_.empty() && Clock::now() < end) {
-      const auto found = connections_.find(handshakes_.front());
-      handshakes_.pop_front();
-      if (found != connections_.end()) {
-        found->second.handshake_queued = false;
-        try {
-          ShakeHand(found);
-        } catch (const std::bad_alloc&) {
-          Close(found);
-        }
-      }
-    }
-  }
-
-  void ShakeHand(ConnectionMap::iterator it) {
-    Connection& connection = it->second;
-    ERR_clear_error();
-    const int result = SSL_accept(connection.session.get());
-    if (result == 1) {
-      connection.client = TlsContext::VerifiedClient(connection.session.get());
-      connection.presented = TlsContext::Presented(connection.session.get());
-      AwaitHead(connection);
-      connection.readable = true;  // The request may have come with the end of the handshake.
-      Advance(it);
-      return;
-    }
-    const int reason = SSL_get_error(connection.session.get(), result);
-    if (reason == SSL_ERROR_WANT_READ || reason == SSL_ERROR_WANT_WRITE) {
+    const bool waits_to_write = SSL_want(connection.ssl()) == SSL_WRITING;
+    if (connection.readable || (waits_to_write && connection.writable)) {
       connection.readable = false;
-      connection.since = Clock::now();  // Its turn, from now on.
-      return;
+      connection.writable = false;
+      connection.shaking_hands = true;
+      handshaker_.GoOn(id, connection.session);
     }
-    observer_.OnHandshakeError();
-    if (ERR_GET_REASON(ERR_peek_error()) == SSL_R_HTTP_REQUEST) {
-      constexpr std::string_view kHint =
-          "HTTP/1.0 400 Bad Request\r\nContent-Type: text/plain\r\n\r\nThis server speaks HTTPS only.\n";
-      [[maybe_unused]] const auto sent = send(connection.fd.get(), kHint.data(), kHint.size(), MSG_NOSIGNAL);
-      Linger(connection);
-      Advance(it);
-      return;
+  }
+
+  void OnHandshakeStep(ConnectionMap::iterator it, Handshaker::Result result) {
+    using Result = Handshaker::Result;
+    Connection& connection = it->second;
+    connection.shaking_hands = false;
+    switch (result) {
+      case Result::kDone:
+        connection.client = TlsContext::VerifiedClient(connection.ssl());
+        connection.presented = TlsContext::Presented(connection.ssl());
+        AwaitHead(connection);
+        connection.readable = true;  // The request may have come with the end of the handshake.
+        Advance(it);
+        return;
+      case Result::kWaitsForClient:
+        connection.since = Clock::now();  // Its turn, from now on.
+        ShakeHands(it->first, connection);
+        return;
+      case Result::kIsPlainHttp: {
+        observer_.OnHandshakeError();
+        constexpr std::string_view kHint =
+            "HTTP/1.0 400 Bad Request\r\nContent-Type: text/plain\r\n\r\nThis server speaks HTTPS only.\n";
+        [[maybe_unused]] const auto sent = send(connection.fd(), kHint.data(), kHint.size(), MSG_NOSIGNAL);
+        Linger(connection);
+        Advance(it);
+        return;
+      }
+      case Result::kFailed:
+        observer_.OnHandshakeError();
+        Close(it);
+        return;
     }
-    Close(it);
   }
 
   // Requests and responses ------------------------------------------------------------------------------------------
@@ -565,9 +588,9 @@ class HttpsServer::Reactor {
       connection.scanned = connection.input.size();
       std::array<char, 16 * 1024> buffer;  // NOLINT(cppcoreguidelines-pro-type-member-init): filled by SSL_read
       ERR_clear_error();
-      const int count = SSL_read(connection.session.get(), buffer.data(), static_cast<int>(buffer.size()));
+      const int count = SSL_read(connection.ssl(), buffer.data(), static_cast<int>(buffer.size()));
       if (count <= 0) {
-        if (SSL_get_error(connection.session.get(), count) != SSL_ERROR_WANT_READ) {
+        if (SSL_get_error(connection.ssl(), count) != SSL_ERROR_WANT_READ) {
           return false;
         }
         connection.readable = false;
@@ -626,10 +649,10 @@ class HttpsServer::Reactor {
     while (connection.sent < connection.output.size()) {
       ERR_clear_error();
       std::size_t count = 0;
-      const int result = SSL_write_ex(connection.session.get(), connection.output.data() + connection.sent,
+      const int result = SSL_write_ex(connection.ssl(), connection.output.data() + connection.sent,
                                       connection.output.size() - connection.sent, &count);
       if (result != 1) {
-        const int reason = SSL_get_error(connection.session.get(), result);
+        const int reason = SSL_get_error(connection.ssl(), result);
         progress = false;
         return reason == SSL_ERROR_WANT_WRITE || reason == SSL_ERROR_WANT_READ;
       }
@@ -641,13 +664,13 @@ class HttpsServer::Reactor {
       AwaitHead(connection);
       return !draining_;
     }
-    SSL_shutdown(connection.session.get());
+    SSL_shutdown(connection.ssl());
     Linger(connection);
     return true;
   }
 
   static void Linger(Connection& connection) {
-    shutdown(connection.fd.get(), SHUT_WR);
+    shutdown(connection.fd(), SHUT_WR);
     connection.state = Connection::State::kLingering;
     connection.since = Clock::now();
     connection.deadline = connection.since + kLingerTimeout;
@@ -657,7 +680,7 @@ class HttpsServer::Reactor {
   static bool Discard(Connection& connection) {
     std::array<char, 16 * 1024> buffer;  // NOLINT(cppcoreguidelines-pro-type-member-init): filled by recv
     while (connection.discarded < kLingerBytes) {
-      const ssize_t count = recv(connection.fd.get(), buffer.data(), buffer.size(), 0);
+      const ssize_t count = recv(connection.fd(), buffer.data(), buffer.size(), 0);
       if (count < 0 && errno == EAGAIN) {
         return true;
       }
@@ -669,25 +692,36 @@ class HttpsServer::Reactor {
     return false;
   }
 
-  void DeliverAnswers() {
-    responder_->mailbox.TakeAll(delivered_);
-    for (Answer& answer : delivered_) {
+  void ReadMail() {
+    responder_->mailbox.TakeAll(mail_);
+    if (!mail_.handshakes.empty() || !mail_.answers.empty()) {
+      ResumeAccepting();
+    }
+    for (const HandshakeStep& step : mail_.handshakes) {
+      const auto found = connections_.find(step.connection);
+      if (found != connections_.end()) {
+        try {
+          OnHandshakeStep(found, step.result);
+        } catch (const std::bad_alloc&) {
+          Close(found);
+        }
+      }
+    }
+    mail_.handshakes.clear();
+    for (Answer& answer : mail_.answers) {
       const auto found = connections_.find(answer.connection);
       if (found != connections_.end()) {
         Respond(found->second, std::move(answer.bytes), answer.close);
         Advance(found);
       }
     }
-    delivered_.clear();
+    mail_.answers.clear();
   }
 
   // Time and the end ------------------------------------------------------------------------------------------------
 
   void Sweep(Clock::time_point now) {
-    if (accepting_paused_) {
-      accepting_paused_ = false;
-      Watch(listener_.get(), kListenerId, EPOLLIN);
-    }
+    ResumeAccepting();
     for (auto it = connections_.begin(); it != connections_.end();) {
       const auto current = it++;
       if (current->second.deadline <= now) {
@@ -727,8 +761,7 @@ class HttpsServer::Reactor {
   std::function<void()> companion_ = [] {};
   ConnectionMap connections_;
   std::uint64_t next_id_ = kFirstConnectionId;
-  std::deque<std::uint64_t> handshakes_;  // Connections whose handshake can go on.
-  std::vector<Answer> delivered_;
+  Mail mail_;  // What is being read.
   bool accepting_paused_ = false;
   bool draining_ = false;
   Clock::time_point drain_deadline_;
@@ -737,6 +770,10 @@ class HttpsServer::Reactor {
 
   std::mutex tls_mutex_;
   std::shared_ptr<const TlsContext> tls_;  // Guarded by tls_mutex_.
+
+  Handshaker handshaker_{[this](std::uint64_t connection, Handshaker::Result result) {
+    responder_->mailbox.Put(HandshakeStep{connection, result});
+  }};  // Last, so that it ends first.
 };
 
 HttpsServer::HttpsServer(ListenerOptions options, std::shared_ptr<const TlsContext> tls, Handler handler,

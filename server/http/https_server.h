@@ -3,7 +3,8 @@
 //   accept -> TLS handshake -> request head -> Handler … HttpEngine -> response -> next head
 //
 // Each step is non-blocking and has a deadline; heads are bounded; when there is no room for a new connection, the one
-// that deserves its place least is shed. A connection has one request in progress at most.
+// that deserves its place least is shed. A connection has one request in progress at most. Only the arithmetic of
+// handshakes is done elsewhere, since a crowd of newcomers has much of it.
 #pragma once
 
 #include <chrono>

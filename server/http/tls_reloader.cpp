@@ -9,7 +9,12 @@ TlsReloader::TlsReloader(TlsMaterial current, Hooks hooks)
                 {.load = std::move(hooks.load),
                  .use = [use = std::move(hooks.use)](
                             const TlsMaterial& material) { use(std::make_shared<const TlsContext>(material)); },
-                 .report = std::move(hooks.report),
+                 .report =
+                     [report = std::move(hooks.report)](const std::optional<std::string>& problem) {
+                       if (problem) {
+                         report(*problem);
+                       }
+                     },
                  .interval = hooks.interval}) {}
 
 }  // namespace server::http

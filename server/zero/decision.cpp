@@ -135,19 +135,22 @@ Decision Decide(const ManagedHpa& hpa, const Observation& seen, const Memory& me
   return *seen.replicas == 0 ? DecideAtZero(hpa, seen, memory) : DecideAboveZero(hpa, seen, memory, *seen.replicas);
 }
 
+std::int32_t SizeFor(const ManagedHpa& hpa, std::span<const std::int64_t> values) {
+  double wanted = 0;
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    constexpr double kMilli = 1000;
+    const auto target = static_cast<double>(hpa.queues[i].target_milli);
+    wanted = std::max(wanted, std::ceil(static_cast<double>(values[i]) * kMilli / target));
+  }
+  return Within(hpa, wanted >= kMostReplicas ? kMostReplicas : static_cast<std::int32_t>(wanted));
+}
+
 std::optional<std::int32_t> SizeFromZero(const ManagedHpa& hpa, std::span<const std::int64_t> values) {
   if (!hpa.first_step) {
     return std::nullopt;
   }
-  double wanted = 0;
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    constexpr double kMilli = 1000;
-    wanted = std::max(
-        wanted, std::ceil(static_cast<double>(values[i]) * kMilli / static_cast<double>(hpa.queues[i].target_milli)));
-  }
   // Where its first step is none at all, as with a percentage, the HPA would stay at 0 for ever.
-  const std::int32_t step = std::max(*hpa.first_step, 1);
-  return Within(hpa, std::min(wanted >= kMostReplicas ? kMostReplicas : static_cast<std::int32_t>(wanted), step));
+  return Within(hpa, std::min(SizeFor(hpa, values), std::max(*hpa.first_step, 1)));
 }
 
 }  // namespace server::zero

@@ -68,6 +68,9 @@ struct Decision {
 /// `memory` knows `seen` already. Never scales down what is in doubt, and wakes only on a reading.
 Decision Decide(const ManagedHpa& hpa, const Observation& seen, const Memory& memory);
 
+/// The size that the HPA comes to in the end: the largest of ceil(value / target), within its limits.
+std::int32_t SizeFor(const ManagedHpa& hpa, std::span<const std::int64_t> values);
+
 /// The size that the HPA would give a target at 0, and at least 1 if any value is positive: the largest of
 /// ceil(value / target), within its limits and the first step of its behaviour. Nothing if that forbids scaling up.
 std::optional<std::int32_t> SizeFromZero(const ManagedHpa& hpa, std::span<const std::int64_t> values);

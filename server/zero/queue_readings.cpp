@@ -2,9 +2,11 @@
 
 #include <condition_variable>
 #include <cstddef>
+#include <future>
 #include <limits>
 #include <memory>
 #include <mutex>
+#include <utility>
 #include <variant>
 
 namespace server::zero {
@@ -63,6 +65,26 @@ ReadQueues ReadFrom(metrics::MetricProvider& provider) {
     std::unique_lock lock(arrivals->mutex);
     arrivals->all_arrived.wait_until(lock, deadline, [&] { return arrivals->missing == 0; });
     return arrivals->readings;
+  };
+}
+
+ReadHolders ReadHoldersFrom(metrics::MetricProvider& provider) {
+  return [&provider](const QueueQuery& query, std::chrono::steady_clock::time_point deadline) -> HoldersReading {
+    const auto promise = std::make_shared<std::promise<metrics::HoldersResult>>();
+    auto future = promise->get_future();
+    provider.GetHolders({query.ns, query.metric, query.selector, deadline},
+                        [promise](metrics::HoldersResult result) { promise->set_value(std::move(result)); });
+    if (future.wait_until(deadline) != std::future_status::ready) {
+      return {.workers = {}, .doubt = "the answer did not come in time"};
+    }
+    auto result = future.get();
+    if (auto* workers = std::get_if<std::vector<std::string>>(&result)) {
+      return {.workers = std::move(*workers), .doubt = {}};
+    }
+    if (auto* unknown = std::get_if<metrics::MetricNotFound>(&result)) {
+      return {.workers = {}, .doubt = std::move(unknown->text)};
+    }
+    return {.workers = {}, .doubt = std::get<metrics::MetricUnavailable>(std::move(result)).text};
   };
 }
 

@@ -30,8 +30,23 @@ struct QueueReading {
 using ReadQueues = std::function<std::vector<QueueReading>(const std::vector<QueueQuery>& queries,
                                                            std::chrono::steady_clock::time_point deadline)>;
 
+/// Who holds jobs of the queues that a query selects.
+struct HoldersReading {
+  /// The workers' names, as their framework notes them. Nothing: it is in doubt, or nobody can know.
+  std::optional<std::vector<std::string>> workers;
+  /// Why.
+  std::string doubt;
+};
+
+/// Blocks until `deadline` at most. Does not throw.
+using ReadHolders =
+    std::function<HoldersReading(const QueueQuery& query, std::chrono::steady_clock::time_point deadline)>;
+
 /// Reads from `provider`, which must outlive the function. A value that is held from before the call is a doubt.
 ReadQueues ReadFrom(metrics::MetricProvider& provider);
+
+/// As ReadFrom().
+ReadHolders ReadHoldersFrom(metrics::MetricProvider& provider);
 
 /// The sum of samples that were all read after `begin`; else a doubt.
 QueueReading Sum(const std::vector<metrics::MetricSample>& samples, std::chrono::system_clock::time_point begin);

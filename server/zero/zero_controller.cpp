@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <atomic>
 #include <exception>
+#include <iterator>
+#include <stdexcept>
 #include <thread>
 #include <utility>
 
@@ -20,6 +22,9 @@ constexpr seconds kLongestBackOff{10};
 // As many connections as the client keeps.
 constexpr std::size_t kHands = 5;
 constexpr int kAttempts = 3;
+// For how long a list of pods is good, and how many of them are written in a round.
+constexpr seconds kPodsAge{5};
+constexpr std::size_t kMostCosts = 10;
 
 std::string KeyOf(const kube::Json& hpa) {
   return hpa["metadata"]["namespace"].String() + "/" + hpa["metadata"]["name"].String();
@@ -119,6 +124,7 @@ ZeroController::ZeroController(ZeroControllerOptions options, ZeroObserver& obse
     : options_(std::move(options)),
       observer_(observer),
       targets_(options_.api),
+      pods_(options_.api),
       events_(options_.api, "queue-metrics-server", options_.identity) {}
 
 void ZeroController::OnList() { listing_.emplace(); }
@@ -172,7 +178,7 @@ void ZeroController::Round(const std::stop_token& stop) {
     }
     tracked.needy = needy;
     const bool something = Look(tracked).action != Action::kNothing || tracked.hpa.problems != tracked.told_problems;
-    if ((something || !tracked.replicas) && options_.clock() >= tracked.not_before) {
+    if ((something || !tracked.replicas || MustSpareBusy(tracked)) && options_.clock() >= tracked.not_before) {
       due.push_back(&tracked);
     }
   }
@@ -255,6 +261,10 @@ void ZeroController::Handle(Tracked& tracked, const std::stop_token& stop) {
     tracked.replicas.reset();
     Tell(tracked, {.hpa = tracked.hpa, .action = decision.action, .text = error.what(), .failed = true},
          std::string(ReasonsOf(decision.action).failed), stop);
+    return;
+  }
+  if (MustSpareBusy(tracked)) {
+    SpareBusy(tracked, stop);
   }
 }
 
@@ -318,6 +328,59 @@ void ZeroController::Own(Tracked& tracked, const Decision& decision, const std::
   TellDone(tracked, decision.action,
            std::string("Set the condition ScaledToZero to ") + (owns_zero ? "True: " : "False: ") + decision.reason,
            stop);
+}
+
+bool ZeroController::MustSpareBusy(const Tracked& tracked) {
+  if (!tracked.hpa.settings.spare_busy || !tracked.demand || !tracked.replicas) {
+    return false;
+  }
+  return SizeFor(tracked.hpa, tracked.demand->values) < *tracked.replicas ||
+         std::ranges::any_of(tracked.pods, [](const Pod& pod) { return pod.deletion_cost == kBusyCost; });
+}
+
+void ZeroController::SpareBusy(Tracked& tracked, const std::stop_token& stop) try {
+  std::vector<std::string> workers;
+  if (SizeFor(tracked.hpa, tracked.demand->values) < *tracked.replicas) {
+    workers = ReadBusy(tracked.hpa);
+  }  // Else nobody needs to be marked any more.
+  const TimePoint now = options_.clock();
+  if (!tracked.pods_read || now - *tracked.pods_read > kPodsAge) {
+    const Scale found = targets_.ReadScale(tracked.hpa, stop);
+    if (found.pod_selector.empty()) {
+      throw std::runtime_error("the scale of its target does not say which pods are its own");
+    }
+    tracked.pods = pods_.List(tracked.hpa.ns, found.pod_selector, stop);
+    tracked.pods_read = now;
+  }
+  for (const CostChange& change : CostChanges(tracked.pods, workers, kMostCosts)) {
+    if (!MayWrite()) {
+      return;
+    }
+    pods_.Write(tracked.hpa.ns, change, stop);
+    std::ranges::find(tracked.pods, change.pod, &Pod::name)->deletion_cost = change.busy ? kBusyCost : "";
+  }
+} catch (const std::exception& error) {
+  if (!stop.stop_requested()) {
+    Tell(tracked,
+         {.hpa = tracked.hpa,
+          .action = Action::kNothing,
+          .text = std::string("Cannot let idle pods go first: ") + error.what(),
+          .failed = true},
+         "FailedToSpareBusy", stop);
+  }
+}
+
+std::vector<std::string> ZeroController::ReadBusy(const ManagedHpa& hpa) const {
+  std::vector<std::string> workers;
+  for (const QueueMetric& queue : hpa.queues) {
+    HoldersReading reading =
+        options_.read_holders({hpa.ns, queue.metric, queue.selector}, steady_clock::now() + kReadTime);
+    if (!reading.workers) {
+      throw std::runtime_error(reading.doubt);
+    }
+    std::move(reading.workers->begin(), reading.workers->end(), std::back_inserter(workers));
+  }
+  return workers;
 }
 
 void ZeroController::TellDone(const Tracked& tracked, Action action, const std::string& text,

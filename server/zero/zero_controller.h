@@ -16,6 +16,7 @@
 #include "server/kube/api.h"
 #include "server/kube/event_recorder.h"
 #include "server/kube/json.h"
+#include "server/zero/busy_pods.h"
 #include "server/zero/decision.h"
 #include "server/zero/managed_hpa.h"
 #include "server/zero/queue_readings.h"
@@ -61,6 +62,7 @@ class ZeroObserver {
 struct ZeroControllerOptions {
   std::shared_ptr<kube::Api> api;
   ReadQueues read;
+  ReadHolders read_holders;
   /// As kube::LeaderElection has it.
   std::function<kube::Deadline()> leads_until;
   /// Who writes the events.
@@ -95,6 +97,9 @@ class ZeroController {
     int failures = 0;
     TimePoint not_before;
     std::vector<std::string> told_problems;
+    /// What was known of the target's pods at `pods_read`, if idle ones are to go first.
+    std::vector<Pod> pods;
+    std::optional<TimePoint> pods_read;
   };
 
   void Refresh();
@@ -106,6 +111,10 @@ class ZeroController {
   void Do(Tracked& tracked, const Decision& decision, const std::stop_token& stop);
   bool Rescale(Tracked& tracked, Action action, const std::stop_token& stop);
   void Own(Tracked& tracked, const Decision& decision, const std::stop_token& stop);
+  /// Whether pods are about to go, or marks of the last time are left.
+  static bool MustSpareBusy(const Tracked& tracked);
+  void SpareBusy(Tracked& tracked, const std::stop_token& stop);
+  std::vector<std::string> ReadBusy(const ManagedHpa& hpa) const;
   void TellDone(const Tracked& tracked, Action action, const std::string& text, const std::stop_token& stop);
   void Tell(const Tracked& tracked, const Act& act, const std::string& reason, const std::stop_token& stop);
   void TellProblems(Tracked& tracked, const std::stop_token& stop);
@@ -116,6 +125,7 @@ class ZeroController {
   const ZeroControllerOptions options_;
   ZeroObserver& observer_;
   TargetClient targets_;
+  PodClient pods_;
   kube::EventRecorder events_;
 
   // Of the thread of the watch: a list that is not complete yet.

@@ -1,9 +1,11 @@
 #include "server/zero/zero_service.h"
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstdio>
 #include <random>
+#include <utility>
 
 #include <unistd.h>
 
@@ -31,21 +33,22 @@ std::string MakeIdentity() {
 
 }  // namespace
 
-ZeroService::ZeroService(const std::shared_ptr<kube::Api>& api, const std::string& ns,
-                         metrics::MetricProvider& provider, ZeroObserver& observer)
-    : ZeroService(api, ns, MakeIdentity(), provider, observer) {}
+ZeroService::ZeroService(const std::shared_ptr<kube::Api>& api, const std::string& ns, ZeroQueues queues,
+                         ZeroObserver& observer)
+    : ZeroService(api, ns, MakeIdentity(), std::move(queues), observer) {}
 
 ZeroService::ZeroService(const std::shared_ptr<kube::Api>& api, const std::string& ns, const std::string& identity,
-                         metrics::MetricProvider& provider, ZeroObserver& observer)
+                         ZeroQueues queues, ZeroObserver& observer)
     : election_(
           api, {.ns = ns, .name = "queue-metrics-leader", .identity = identity},
           {.on_leader = [&observer](std::string_view holder) { observer.OnLeader(holder); },
            .on_failure = [&observer](std::string_view cause) { observer.OnTrouble("cannot keep the Lease", cause); }}),
       controller_({.api = api,
-                   .read = ReadFrom(provider),
+                   .read = std::move(queues.read),
+                   .read_holders = std::move(queues.read_holders),
                    .leads_until = [this] { return election_.LeadsUntil(); },
                    .identity = identity,
-                   .our_metrics = provider.List()},
+                   .our_metrics = std::move(queues.metrics)},
                   observer),
       watch_(api, {.path = "/apis/autoscaling/v2/horizontalpodautoscalers", .selector = {}},
              {.on_list = [this] { controller_.OnList(); },

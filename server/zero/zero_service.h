@@ -4,8 +4,8 @@
 #include <memory>
 #include <string>
 #include <thread>
+#include <vector>
 
-#include "metrics/metric_provider.h"
 #include "server/kube/api.h"
 #include "server/kube/collection_watch.h"
 #include "server/kube/leader_election.h"
@@ -13,17 +13,22 @@
 
 namespace server::zero {
 
+/// What there is to read.
+struct ZeroQueues {
+  std::vector<std::string> metrics;
+  ReadQueues read;
+  ReadHolders read_holders;
+};
+
 /// Works from construction to destruction, which hands over to another replica at once.
 class ZeroService {
  public:
-  /// The Lease is called queue-metrics-leader and lies in the namespace `ns`. `provider` and `observer` must outlive
-  /// the service.
-  ZeroService(const std::shared_ptr<kube::Api>& api, const std::string& ns, metrics::MetricProvider& provider,
-              ZeroObserver& observer);
+  /// The Lease is called queue-metrics-leader and lies in the namespace `ns`. `observer` must outlive the service.
+  ZeroService(const std::shared_ptr<kube::Api>& api, const std::string& ns, ZeroQueues queues, ZeroObserver& observer);
 
  private:
   ZeroService(const std::shared_ptr<kube::Api>& api, const std::string& ns, const std::string& identity,
-              metrics::MetricProvider& provider, ZeroObserver& observer);
+              ZeroQueues queues, ZeroObserver& observer);
 
   // In the order in which they need each other.
   kube::LeaderElection election_;

@@ -121,6 +121,8 @@ class ControlPlane:
             "--service-cluster-ip-range=10.0.0.0/24",
             *self._feature_flags,
         )
+        # Always stopped last but etcd: it waits for those who watch it.
+        self._programs.insert(1, self._programs.pop())
         wait_until("kube-apiserver is ready", lambda: self._answers(self.apiserver, "get", "--raw=/readyz"), timeout=120)
 
     def _openssl(self, *arguments: str) -> None:

@@ -14,7 +14,7 @@ from zero import NAMESPACE, Replica, Sleeper, holder, render_component
 def component(cluster, server, directory):
     objects = render_component(cluster, directory)
     cluster.apply([obj for obj in objects if obj["apiVersion"].startswith("rbac")])
-    cluster.kubectl("create", "namespace", NAMESPACE)
+    cluster.kubectl("apply", "-f", "-", stdin=f"{{apiVersion: v1, kind: Namespace, metadata: {{name: {NAMESPACE}}}}}")
     return objects
 
 
@@ -226,3 +226,5 @@ def test_one_of_several_leads_and_another_follows(cluster, sleeper, leader, repl
     assert fourth.leads()
     sleeper.drain()
     sleeper.wait_for(0)
+
+

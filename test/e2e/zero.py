@@ -1,6 +1,5 @@
 """What the tests of zero are made of: HPAs that ask for help, and the replicas of our server that give it."""
 
-import json
 import os
 import ssl
 import subprocess
@@ -11,7 +10,7 @@ from pathlib import Path
 import yaml
 
 from control_plane import ControlPlane
-from installation import ROOT
+from installation import ROOT, write_kubeconfig
 from programs import Program, free_port, wait_until
 from system_under_test import Redis
 
@@ -23,7 +22,7 @@ PREFIX = "zero.queue-metrics.dev/"
 def render_component(cluster: ControlPlane, directory: Path) -> list[dict]:
     """The base with components/wake, as its first lines tell people to use it."""
     overlay = directory / "wake"
-    overlay.mkdir()
+    overlay.mkdir(exist_ok=True)
     (overlay / "kustomization.yaml").write_text(
         "resources: [../../../manifests/server/base]\ncomponents: [../../../manifests/server/components/wake]\n"
     )
@@ -38,8 +37,7 @@ class Replica:
         self._folder = directory / name
         self._folder.mkdir()
         self._port = free_port()
-        kubeconfig = self._folder / "kubeconfig"
-        kubeconfig.write_text(json.dumps(self._kubeconfig(cluster)))
+        kubeconfig = write_kubeconfig(cluster, self._folder)
         self.log = self._folder / "log"
         self._program = Program(
             [binary, "serve", "--wake", f"--kubeconfig={kubeconfig}", f"--redis-url=redis://{redis.address}"]
@@ -79,14 +77,6 @@ class Replica:
                 return answer.read().decode()
         except OSError:
             return ""
-
-    @staticmethod
-    def _kubeconfig(cluster: ControlPlane) -> dict:
-        config = json.loads(Path(cluster.environment["KUBECONFIG"]).read_text())
-        token = cluster.kubectl("create", "token", "queue-metrics-server", "-n", "queue-metrics", "--duration=2h").strip()
-        config["users"][0]["user"] = {"token": token}
-        config["contexts"][0]["context"]["namespace"] = "queue-metrics"
-        return config
 
 
 class Sleeper:
@@ -186,17 +176,18 @@ def holder(cluster: ControlPlane) -> str:
     return cluster.get(*LEASE)["spec"].get("holderIdentity", "")
 
 
-class PodWatch:
-    """Tells when a pod appears, to the millisecond."""
+class ScaleWatch:
+    """Tells when a Deployment is scaled up from 0, to the millisecond."""
 
     def __init__(self, cluster: ControlPlane):
-        command = ["kubectl", "get", "pods", "-n", NAMESPACE, "--watch-only", "-o", "name"]
+        command = ["kubectl", "get", "deployments", "-n", NAMESPACE, "--watch-only"]
+        command.append("-o=jsonpath={.metadata.name} {.spec.replicas}{\"\\n\"}")
         self._process = subprocess.Popen(command, env=cluster.environment, stdout=subprocess.PIPE, text=True)
 
-    def wait_for(self, prefix: str) -> float:
-        """The moment at which a pod of that name was told of."""
+    def wait_for(self, name: str) -> float:
+        """The moment at which it was told that there shall be replicas."""
         for line in self._process.stdout:
-            if line.startswith(f"pod/{prefix}-"):
+            if line.startswith(f"{name} ") and line.strip() != f"{name} 0":
                 return time.monotonic()
         raise AssertionError("the watch ended")
 

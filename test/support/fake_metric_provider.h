@@ -21,6 +21,8 @@ class FakeMetricProvider final : public metrics::MetricProvider {
   std::optional<metrics::MetricResult> failure;
   /// Whether Get() first lets the deadline pass.
   bool slow = false;
+  /// Who has taken jobs.
+  metrics::HoldersResult holders;
   /// The last query.
   metrics::MetricQuery asked;
 
@@ -37,6 +39,14 @@ class FakeMetricProvider final : public metrics::MetricProvider {
       return callback(metrics::MetricNotFound{"no metric " + query.metric});
     }
     callback(found->second);
+  }
+
+  void GetHolders(const metrics::MetricQuery& query, metrics::HoldersCallback callback) override {
+    asked = query;
+    if (slow) {
+      return;
+    }
+    callback(holders);
   }
 
   std::vector<std::string> List() const override { return names; }

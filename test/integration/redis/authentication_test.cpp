@@ -57,9 +57,7 @@ TEST_CASE("the least ACL is enough to read every type of queue, and no more than
   server.Command({"XADD", "jobs:stream", "*", "a", "1"});
 
   Client client(As(server, {"reader", "hunter2"}));
-  const auto read = [&](const std::string& name) {
-    return ReadQueues(client.connection, client.observer, {QueueOf(name)}).at(0).counts.waiting;
-  };
+  const auto read = [&](const std::string& name) { return ReadQueues(client, {name}).at(0); };
   CHECK(read("jobs:list") == 2);
   CHECK(read("jobs:stream") == 1);
   CHECK(read("jobs:absent") == 0);

@@ -135,9 +135,7 @@ TEST_CASE("a Redis that is still loading its data says so, and never answers 0",
   server.Start({"--key-load-delay", "100000"});
 
   Client client({.endpoint = server.endpoint(), .timeout = kLong});
-  const auto read = [&] {
-    return ReadQueues(client.connection, client.observer, {QueueOf("q0")}).at(0).counts.waiting;
-  };
+  const auto read = [&] { return ReadQueues(client, {"q0"}).at(0); };
   const auto error = ErrorOf(read);
   CHECK(error.kind() == UnavailableKind::kLoading);
   CHECK_THAT(error.what(), ContainsText(R"(LLEN of the key "q0" was answered "LOADING Redis is loading)"));
@@ -153,7 +151,7 @@ TEST_CASE("a replica that has lost its master says so, and never answers 0", "[r
   server.Command({"RPUSH", "q", "a"});
   server.Command({"REPLICAOF", "127.0.0.1", std::to_string(FreePort())});
   Client client({.endpoint = server.endpoint(), .timeout = kLong});
-  const auto read = [&] { return ReadQueues(client.connection, client.observer, {QueueOf("q")}).at(0).counts.waiting; };
+  const auto read = [&] { return ReadQueues(client, {"q"}).at(0); };
   const auto error = ErrorOf(read);
   CHECK(error.kind() == UnavailableKind::kLoading);
   CHECK_THAT(error.what(), ContainsText(R"(was answered "MASTERDOWN)"));

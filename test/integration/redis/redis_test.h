@@ -11,8 +11,8 @@
 #include <thread>
 #include <vector>
 
+#include "metrics/layouts/by_type.h"
 #include "metrics/metric_provider.h"
-#include "metrics/queue_catalog.h"
 #include "metrics/queue_metric_provider.h"
 #include "metrics/queue_reader.h"
 #include "metrics/redis/event_loop.h"
@@ -52,15 +52,6 @@ MetricUnavailableError ErrorOf(Action action) {
   return {UnavailableKind::kServer, "no error at all"};
 }
 
-/// The key `name`, to be read by its type.
-inline metrics::Queue QueueOf(const std::string& name) {
-  const auto config = metrics::ConfigOfEveryKey(*metrics::FindLayoutKind("by-type"), {});
-  return {name,
-          {{"queue", name}},
-          {.waiting = true},
-          std::make_shared<const metrics::ConfiguredQueue>(config.queues.at(0))};
-}
-
 /// What comes of an operation, which is given the callback to call; thrown if it is an error.
 template <typename Value, typename Start>
 Value Await(Start start) {
@@ -80,15 +71,6 @@ inline std::vector<metrics::redis::Reply> Call(metrics::redis::RedisSource& sour
                                                std::chrono::steady_clock::time_point deadline) {
   return Await<std::vector<metrics::redis::Reply>>(
       [&](auto callback) { source.Send(std::move(batch), deadline, std::move(callback)); });
-}
-
-inline std::vector<metrics::QueueReading> ReadQueues(metrics::redis::RedisSource& source,
-                                                     metrics::redis::RedisObserver& observer,
-                                                     std::vector<metrics::Queue> queues) {
-  return Await<std::vector<metrics::QueueReading>>([&](auto callback) {
-    metrics::QueueReader(source, observer)
-        .Read(std::move(queues), std::chrono::steady_clock::now() + kLong, std::move(callback));
-  });
 }
 
 /// A connection with the loop it needs.
@@ -116,5 +98,25 @@ class Client {
   LoopThread thread{loop};
   metrics::redis::RedisConnection connection;
 };
+
+/// How many jobs wait in each of the keys `names`, read by their types; throws if that of one cannot be known.
+inline std::vector<std::int64_t> ReadQueues(Client& client, const std::vector<std::string>& names) {
+  metrics::QueueReader reader(client.observer);
+  std::vector<metrics::QueueQuestion> questions;
+  for (const std::string& name : names) {
+    questions.push_back({&client.connection, std::make_shared<metrics::layouts::ByType>(), name, {.waiting = true}});
+  }
+  std::promise<std::vector<metrics::QueueOutcome>> outcomes;
+  reader.Read(std::move(questions), std::chrono::steady_clock::now() + kLong,
+              [&outcomes](std::vector<metrics::QueueOutcome> read) { outcomes.set_value(std::move(read)); });
+  std::vector<std::int64_t> counts;
+  for (const metrics::QueueOutcome& outcome : outcomes.get_future().get()) {
+    if (const auto* error = std::get_if<metrics::MetricUnavailable>(&outcome)) {
+      throw MetricUnavailableError(error->kind, error->text);
+    }
+    counts.push_back(std::get<metrics::QueueReading>(outcome).counts.waiting);
+  }
+  return counts;
+}
 
 }  // namespace test

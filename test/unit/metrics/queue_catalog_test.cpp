@@ -190,6 +190,32 @@ queues:
   CHECK_THAT(WhyNot(catalog, "queue=jobs-a", "mail"), ContainsText("no queue matches"));
 }
 
+TEST_CASE("what a framework has noted as its queues need not be named", "[metrics]") {
+  const QueueCatalog catalog = CatalogOf(R"(
+queues:
+  - {pattern: "evaluation-*", nameInRedis: "eval:*", layout: rq, labels: {team: red}, namespaces: [jobs]}
+  - {pattern: "other-*", layout: list, labels: {team: red}}
+  - {name: evaluation-special, layout: list}
+)");
+  const auto listed = [&](const std::string& selector, const std::string& ns = "jobs") {
+    return catalog.PatternsToList(ns, LabelSelector::Parse(selector));
+  };
+  REQUIRE(listed("team=red").size() == 1);
+  CHECK(listed("").size() == 1);
+  CHECK(listed("queue!=a").size() == 1);
+  CHECK(listed("team in (blue,red)").size() == 1);
+  CHECK(listed("team=blue").empty());
+  CHECK(listed("tier=gold").empty());
+  CHECK(listed("queue=evaluation-small").empty());
+  CHECK(listed("team=red", "mail").empty());
+
+  const QueueCatalog::Members members{
+      {listed("").front().get(), {"eval:small", "eval:special", "eval:large", "unlike"}}};
+  CHECK(Find(catalog, "team=red", "jobs", members) == std::vector<std::string>{"evaluation-large", "evaluation-small"});
+  CHECK(Find(catalog, "queue!=evaluation-large", "jobs", members) ==
+        std::vector<std::string>{"evaluation-small", "evaluation-special"});
+}
+
 TEST_CASE("a namespace is told ten queues at most", "[metrics]") {
   std::string yaml = "queues:\n";
   for (int i = 0; i < 11; ++i) yaml += "  - name: q" + std::to_string(i) + "\n";

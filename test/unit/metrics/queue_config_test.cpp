@@ -1,6 +1,7 @@
 #include "metrics/queue_config.h"
 
 #include <fstream>
+#include <iterator>
 #include <string>
 #include <vector>
 
@@ -56,6 +57,16 @@ TEST_CASE("every problem of a configuration is told with its line and column", "
   for (const Case& example : cases) {
     INFO(example.title << "\n" << example.yaml);
     CHECK(ProblemsOf(example.yaml) == example.problems);
+  }
+}
+
+TEST_CASE("the examples have no problem", "[metrics]") {
+  for (const std::string file : {CONFIGURATION_DIR "/valid/everything.yaml", DOCS_DIR "/queues.example.yaml"}) {
+    INFO(file);
+    std::ifstream stream(file);
+    const std::string yaml{std::istreambuf_iterator<char>(stream), {}};
+    REQUIRE_FALSE(yaml.empty());
+    CHECK(ProblemsOf(yaml).empty());
   }
 }
 
@@ -168,6 +179,46 @@ queues:
   CHECK(config.queues[3].name == "evaluation-*");
   CHECK(config.queues[3].name_in_redis == "evaluation:*:jobs");
   CHECK(config.queues[4].settings.redis == "b");
+}
+
+TEST_CASE("a queue has the options of its layout, and those of the defaults if the layout is the same", "[metrics]") {
+  const QueueConfig config = Parse(R"(
+defaults: {layout: celery, prefix: "app:", prioritySteps: [0, 5]}
+queues:
+  - {name: default}
+  - {name: more, unackedKey: taken, prefix: ""}
+  - {name: same, layout: celery}
+  - {name: other, layout: rq}
+  - {name: flags, layout: laravel, hashTag: true}
+)");
+  const auto options = [&](std::size_t i) { return config.queues.at(i).settings.layout_options; };
+  LayoutOptions defaults;
+  defaults.Set("prefix", "app:");
+  defaults.Set("prioritySteps", LayoutOptions::Numbers{0, 5});
+  CHECK(options(0) == defaults);
+  CHECK(options(2) == defaults);
+  LayoutOptions more = defaults;
+  more.Set("unackedKey", "taken");
+  more.Set("prefix", "");
+  CHECK(options(1) == more);
+  CHECK(options(3) == LayoutOptions());
+  CHECK(options(4).Find<bool>("hashTag") == true);
+  CHECK(config.queues[0].layout == config.queues[2].layout);
+  CHECK(config.queues[0].layout != config.queues[1].layout);
+}
+
+TEST_CASE("a pattern knows the registry of its framework", "[metrics]") {
+  const QueueConfig config = Parse(R"(
+queues:
+  - {pattern: "rq-*", layout: rq, prefix: "{rq}"}
+  - {pattern: "list-*", layout: list}
+  - {name: rq, layout: rq}
+)");
+  REQUIRE(config.queues[0].registry.has_value());
+  CHECK(config.queues[0].registry->key == "{rq}:queues");
+  CHECK(config.queues[0].registry->prefix == "{rq}:queue:");
+  CHECK_FALSE(config.queues[1].registry.has_value());
+  CHECK_FALSE(config.queues[2].registry.has_value());
 }
 
 TEST_CASE("an alias repeats its anchor", "[metrics]") {

@@ -9,7 +9,7 @@
 namespace server {
 namespace {
 
-std::variant<ServeOptions, Exit> Parse(std::vector<const char*> arguments) {
+std::variant<ServeOptions, CheckOptions, Exit> Parse(std::vector<const char*> arguments) {
   arguments.insert(arguments.begin(), "queue-metrics-server");
   return ParseCommandLine(static_cast<int>(arguments.size()), arguments.data());
 }
@@ -26,8 +26,8 @@ std::string Refusal(const std::vector<const char*>& arguments) {
 TEST_CASE("defaults are those of the documentation", "[server]") {
   const auto options =
       std::get<ServeOptions>(Parse({"serve", "--redis-url", "redis://r", "--client-ca-file", "ca.crt"}));
-  CHECK(options.redis.endpoint.host == "r");
-  CHECK(options.redis.endpoint.port == 6379);
+  CHECK(options.redis->endpoint.host == "r");
+  CHECK(options.redis->endpoint.port == 6379);
   CHECK(options.listener.bind_address == "0.0.0.0");
   CHECK(options.listener.port == 8443);
   CHECK(options.auth == AuthMode::kClientCertificate);
@@ -148,10 +148,10 @@ TEST_CASE("REDIS_URL stands in for the flag and may hold credentials", "[server]
   setenv("REDIS_URL", "redis://user:secret@elsewhere:7000/3", 1);
   const auto options = std::get<ServeOptions>(Parse({"serve", "--client-ca-file", "ca.crt"}));
   unsetenv("REDIS_URL");
-  CHECK(options.redis.endpoint.host == "elsewhere");
-  CHECK(options.redis.endpoint.database == 3);
-  REQUIRE(options.redis.credentials);
-  CHECK(options.redis.credentials->password == "secret");
+  CHECK(options.redis->endpoint.host == "elsewhere");
+  CHECK(options.redis->endpoint.database == 3);
+  REQUIRE(options.redis->credentials);
+  CHECK(options.redis->credentials->password == "secret");
 }
 
 /// The versions of CLI11 break and pad lines differently, and one writes TYPE=DEFAULT where the other writes TYPE

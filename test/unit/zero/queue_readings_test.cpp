@@ -1,7 +1,6 @@
 #include "server/zero/queue_readings.h"
 
 #include <limits>
-#include <stdexcept>
 
 #include "test/support/catch.h"
 #include "test/support/fake_metric_provider.h"
@@ -37,11 +36,26 @@ TEST_CASE("what is held from before, missing or failed is a doubt") {
   CHECK(Sum({{{}, kMost, begin}, {{}, kMost, begin}}, begin).value == kMost);
 
   test::FakeMetricProvider provider;
-  provider.failure = std::make_exception_ptr(std::runtime_error("Redis cannot be reached"));
+  provider.failure = metrics::MetricUnavailable{metrics::UnavailableKind::kConnection, "Redis cannot be reached"};
   const auto readings = ReadFrom(provider)({kQuery}, std::chrono::steady_clock::now());
   REQUIRE(readings.size() == 1);
   CHECK_FALSE(readings[0].value);
   CHECK(readings[0].doubt == "Redis cannot be reached");
+}
+
+TEST_CASE("holders are named, or in doubt") {
+  test::FakeMetricProvider provider;
+  const auto read = [&] { return ReadHoldersFrom(provider)(kQuery, std::chrono::steady_clock::now() + seconds(1)); };
+  provider.holders = std::vector<std::string>{"worker"};
+  CHECK(read().workers == std::vector<std::string>{"worker"});
+  provider.holders = metrics::MetricNotFound{"nobody notes it"};
+  CHECK_FALSE(read().workers);
+  CHECK(read().doubt == "nobody notes it");
+  provider.holders = metrics::MetricUnavailable{metrics::UnavailableKind::kTimeout, "too late"};
+  CHECK_FALSE(read().workers);
+  CHECK(read().doubt == "too late");
+  provider.slow = true;
+  CHECK_FALSE(read().workers);
 }
 
 }  // namespace

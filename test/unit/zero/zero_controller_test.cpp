@@ -31,6 +31,8 @@ class Cluster {
   /// Called for each request before it is answered; may throw.
   std::function<void(const ApiRequest&)> fault = [](const ApiRequest&) {};
 
+  /// Their deletion costs.
+  std::map<std::string, std::string> pods;
   std::vector<std::string> events;
   std::vector<std::string> writes;
 
@@ -70,11 +72,15 @@ class Cluster {
       CHECK((*body)["involvedObject"]["uid"].String() == "u1");
       return {201, "{}", {}};
     }
+    if (request.path.starts_with("/api/v1/namespaces/ns/pods")) {
+      return AnswerPods(request);
+    }
     if (request.method == "GET") {
       CHECK(request.path == "/apis/apps/v1/namespaces/ns/deployments/worker/scale");
       return {200,
               R"({"metadata":{"resourceVersion":")" + std::to_string(version) + R"("},"spec":{)" +
-                  (replicas == 0 ? "" : R"("replicas":)" + std::to_string(replicas)) + "}}",
+                  (replicas == 0 ? "" : R"("replicas":)" + std::to_string(replicas)) +
+                  R"(},"status":{"selector":"app=worker"}})",
               {}};
     }
     if (request.method == "PUT") {
@@ -97,6 +103,31 @@ class Cluster {
     writes.push_back("ScaledToZero " + owns_zero);
     return {200, "{}", {}};
   }
+
+  ApiResponse AnswerPods(const ApiRequest& request) {
+    if (request.method == "GET") {
+      CHECK(request.path == "/api/v1/namespaces/ns/pods?limit=100&labelSelector=app%3Dworker");
+      std::string items;
+      for (const auto& [name, cost] : pods) {
+        items += std::string(items.empty() ? "" : ",") + R"({"metadata":{"name":")" + name + R"(","annotations":{)" +
+                 (cost.empty() ? "" : R"("controller.kubernetes.io/pod-deletion-cost":")" + cost + "\"") + "}}}";
+      }
+      return {200, R"({"items":[)" + items + "]}", {}};
+    }
+    const std::string name = request.path.substr(request.path.rfind('/') + 1);
+    CHECK(request.content_type == "application/merge-patch+json");
+    const auto found = pods.find(name);
+    if (found == pods.end()) {
+      return {404, R"({"message":"not found"})", {}};
+    }
+    found->second =
+        (*Json::Parse(request.body))["metadata"]["annotations"]["controller.kubernetes.io/pod-deletion-cost"].String();
+    ++pod_writes;
+    return {200, "{}", {}};
+  }
+
+ public:
+  int pod_writes = 0;
 };
 
 class Silent final : public ZeroObserver {
@@ -148,6 +179,7 @@ class Harness {
   Silent observer;
   std::optional<std::int64_t> length = 0;
   int readings = 0;
+  HoldersReading holders;
   bool leads = true;
   TimePoint now{seconds(1000)};
   ZeroController controller{
@@ -157,6 +189,7 @@ class Harness {
              ++readings;
              return std::vector<QueueReading>(queries.size(), {length, length ? "" : "Redis is down"});
            },
+       .read_holders = [this](const QueueQuery&, TimePoint) { return holders; },
        .leads_until = [this] { return std::chrono::steady_clock::now() + seconds(leads ? 60 : -1); },
        .identity = "me",
        .our_metrics = {"redis_queue_length"},
@@ -366,6 +399,46 @@ TEST_CASE("an HPA that is gone, or asks no more, is forgotten") {
   harness.Rounds(3);
   CHECK(harness.cluster.writes.empty());
   CHECK(harness.observer.summary.managed == 0);
+}
+
+TEST_CASE("before idle pods go, the busy ones are marked, and nobody else's marks are touched") {
+  Harness harness;
+  harness.cluster.annotations = R"("zero.queue-metrics.dev/actions":"spare-busy")";
+  harness.cluster.replicas = 6;
+  harness.cluster.pods = {{"w-a", ""}, {"w-b", "1000"}, {"w-c", "1000"}, {"w-d", "5"}, {"w-e", ""}, {"w-f", ""}};
+  harness.holders.workers = Strings{"w-a-1f", "w-b-2e", "w-d-3d", "of another queue"};
+  harness.HpaChanged();
+  harness.length = 6;
+  harness.Round();
+  CHECK(harness.cluster.pod_writes == 0);  // Nobody is about to go.
+  harness.length = 3;
+  harness.Round();
+  const std::map<std::string, std::string> marked{{"w-a", "1000"}, {"w-b", "1000"}, {"w-c", ""},
+                                                  {"w-d", "5"},    {"w-e", ""},     {"w-f", ""}};
+  CHECK(harness.cluster.pods == marked);
+  harness.Rounds(3);
+  CHECK(harness.cluster.pod_writes == 2);
+
+  SECTION("a doubt changes nothing and is told") {
+    harness.holders = {.workers = {}, .doubt = "Redis is down"};
+    harness.Rounds(3);
+    CHECK(harness.cluster.pods == marked);
+    CHECK(harness.cluster.events == Strings{"FailedToSpareBusy: Cannot let idle pods go first: Redis is down"});
+  }
+  SECTION("a pod that is gone is no failure") {
+    harness.cluster.pods.erase("w-b");
+    harness.holders.workers->clear();
+    harness.Round();
+    CHECK(harness.cluster.events.empty());
+    CHECK(harness.cluster.pods.at("w-a").empty());
+  }
+  SECTION("when all are needed again, our marks go") {
+    harness.length = 6;
+    harness.Rounds(2);
+    CHECK(harness.cluster.pods.at("w-a").empty());
+    CHECK(harness.cluster.pods.at("w-d") == "5");
+    CHECK(harness.cluster.pod_writes == 4);
+  }
 }
 
 /// Jobs come, workers take and finish them, an HPA sizes them; every call can fail, before or after it had its effect.

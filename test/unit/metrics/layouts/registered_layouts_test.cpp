@@ -67,6 +67,21 @@ TEST_CASE("the lists of registered workers are read with the registry, until it 
   CHECK(ShowAll(layout, "q", {{"LLEN q", Number(3)}}) == "waiting 3, in flight 0");
 }
 
+TEST_CASE("a layout with workers tells which of them have taken jobs, if it is asked", "[layouts]") {
+  const ReliableList layout({.workers = "{queue}:workers"});
+  CHECK(layout.Offers().holders);
+  CHECK_FALSE(ReliableList().Offers().holders);
+  CHECK_FALSE(Asynq().Offers().holders);
+  Answers redis({{"SRANDMEMBER q:workers 1001", Texts({"busy", "idle", "busier"})},
+                 {"LLEN q:processing:busy", Number(1)},
+                 {"LLEN q:processing:idle", Number(0)},
+                 {"LLEN q:processing:busier", Number(2)}});
+  const auto counts = redis.Read(layout, "q", {.in_flight = true, .holders = true});
+  CHECK(counts.holders == std::vector<std::string>{"busy", "busier"});
+  CHECK(counts.in_flight == 3);
+  CHECK(redis.Read(layout, "q", {.in_flight = true}).holders.empty());
+}
+
 TEST_CASE("a registry that is too large or never the same is an error", "[layouts]") {
   const ReliableList layout({.workers = "workers"});
   CHECK_THROWS_WITH(ShowAll(layout, "q", {{"SRANDMEMBER workers 1001", Texts(Many(1001))}}), "more than 1000 workers");
