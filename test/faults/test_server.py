@@ -145,4 +145,4 @@ def test_certificates_go_by_the_clock_as_it_is(start_server, authority, clock):
             assert (connection.request(READ).status == 200) == let_in
             assert (server.request(READ, context=context).status == 200) == let_in
         clock.set(-10 * DAY)
-        assert server.request(READ, context=context).status == 403
+        assert server.request(READ, context=context).status == 401

@@ -129,7 +129,7 @@ TEST_CASE("an unreadable answer fails the request it answers, and others are ask
       {"!\r\n", "answered what is not RESP"},
       {":abc\r\n", "answered what is not RESP"},
       {"*100000\r\n", "answered with an array that is too large"},
-      {"$10000000\r\n" + std::string(1'200'000, 'x'), "answered with a reply longer than 1048576 bytes"},
+      {"$100000000\r\n" + std::string(17'000'000, 'x'), "answered with a reply longer than 16777216 bytes"},
   }));
   std::atomic<int> connections = 0;
   ScriptedServer server([&](Peer& peer) {
