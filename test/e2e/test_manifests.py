@@ -26,6 +26,9 @@ lone_files = sorted(
     and (not (listing := file.parent / "kustomization.yaml").exists() or file.name not in str(yaml.safe_load(listing.read_text())))
 )
 
+# Without those that build on others.
+COMPONENTS = ("configuration", "mounted-certificate", "spare-busy", "wake")
+
 
 def name_of(path: Path) -> str:
     return str(path.relative_to(ROOT))
@@ -63,6 +66,18 @@ def test_a_kustomization_is_accepted(cluster, folder):
 @pytest.mark.parametrize("file", lone_files, ids=name_of)
 def test_a_lone_file_is_accepted(cluster, file):
     check_accepted(cluster, list(yaml.safe_load_all(file.read_text())))
+
+
+@pytest.mark.usefixtures("namespaces")
+@pytest.mark.parametrize("components", [(name,) for name in COMPONENTS] + [COMPONENTS, COMPONENTS[::-1]], ids=" ".join)
+def test_components_fit_on_the_base_alone_and_together(cluster, directory, components):
+    overlay = directory / "-".join(["components", *components])
+    overlay.mkdir()
+    (overlay / "kustomization.yaml").write_text(
+        "resources: [../../../manifests/server/base]\n"
+        f"components: [{', '.join(f'../../../manifests/server/components/{name}' for name in components)}]\n"
+    )
+    check_accepted(cluster, render(cluster, overlay))
 
 
 def test_the_servers_pods_are_admitted_and_hold_nothing_but_their_token(cluster, server):
