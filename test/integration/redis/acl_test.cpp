@@ -3,7 +3,6 @@
 #include <fstream>
 #include <iterator>
 #include <map>
-#include <regex>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -63,8 +62,12 @@ std::map<std::string, Acl> DocumentedAcls() {
   return acls;
 }
 
-std::string WithQueue(const std::string& pattern, const std::string& queue) {
-  return std::regex_replace(pattern, std::regex("QUEUE"), queue);
+std::string WithQueue(std::string pattern, const std::string& queue) {
+  constexpr std::string_view kPlace = "QUEUE";
+  for (std::size_t at = 0; (at = pattern.find(kPlace, at)) != std::string::npos; at += queue.size()) {
+    pattern.replace(at, kPlace.size(), queue);
+  }
+  return pattern;
 }
 
 /// Makes a user of exactly these rights, in place of the one before.
