@@ -3,7 +3,6 @@
 #include <fstream>
 #include <iterator>
 #include <map>
-#include <regex>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -63,8 +62,12 @@ std::map<std::string, Acl> DocumentedAcls() {
   return acls;
 }
 
-std::string WithQueue(const std::string& pattern, const std::string& queue) {
-  return std::regex_replace(pattern, std::regex("QUEUE"), queue);
+std::string WithQueue(std::string pattern, const std::string& queue) {
+  constexpr std::string_view kPlace = "QUEUE";
+  for (std::size_t at = 0; (at = pattern.find(kPlace, at)) != std::string::npos; at += queue.size()) {
+    pattern.replace(at, kPlace.size(), queue);
+  }
+  return pattern;
 }
 
 /// Makes a user of exactly these rights, in place of the one before.
@@ -79,20 +82,18 @@ void MakeUser(RedisServer& server, const LayoutExample& example, const std::vect
 TEST_CASE("the ACL in the documentation lets a layout read, and no command of it can be left out", "[redis][layouts]") {
   RedisServer server;
   const auto acls = DocumentedAcls();
-  CHECK(acls.size() == LayoutExamples().size() + 1);
+  CHECK(acls.size() == LayoutExamples().size());
   for (const LayoutExample& example : LayoutExamples()) {
     INFO(example.name);
     REQUIRE(acls.count(example.name) == 1);
-    Acl acl = acls.at(example.name);
-    const Acl& common = acls.at("all");
-    acl.commands.insert(acl.commands.end(), common.commands.begin(), common.commands.end());
+    const Acl& acl = acls.at(example.name);
     server.Command({"FLUSHALL"});
     example.write(server);
     metrics::redis::RedisOptions options{.endpoint = server.endpoint(), .timeout = kLong};
     options.credentials = [] { return metrics::redis::Credentials{"user", "secret"}; };
     const auto read = [&](const metrics::QueueParts& parts) {
       Client client(options);
-      return Show({parts.waiting, parts.in_flight, parts.delayed}, Read(client, *example.layout, example.queue, parts));
+      return Show({parts.waiting, parts.in_flight, parts.delayed}, Read(client, example.layout, example.queue, parts));
     };
     const metrics::QueueParts all = example.layout->Offers();
     metrics::QueueParts counts = all;

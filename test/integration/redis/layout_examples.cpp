@@ -246,17 +246,6 @@ std::vector<LayoutExample> MakeExamples() {
   return examples;
 }
 
-std::vector<metrics::redis::Reply> Call(Client& client, metrics::redis::Batch batch) {
-  std::promise<metrics::redis::Result> promise;
-  client.connection.Send(std::move(batch), std::chrono::steady_clock::now() + kLong,
-                         [&promise](metrics::redis::Result result) { promise.set_value(std::move(result)); });
-  auto result = promise.get_future().get();
-  if (const auto* const failure = std::get_if<metrics::redis::Failure>(&result)) {
-    throw MetricUnavailableError(failure->kind, failure->text);
-  }
-  return std::get<std::vector<metrics::redis::Reply>>(std::move(result));
-}
-
 }  // namespace
 
 const std::vector<LayoutExample>& LayoutExamples() {
@@ -264,20 +253,18 @@ const std::vector<LayoutExample>& LayoutExamples() {
   return kExamples;
 }
 
-metrics::QueueCounts Read(Client& client, const metrics::QueueLayout& layout, std::string_view queue,
-                          metrics::QueueParts wanted) {
-  const metrics::QueueRead read{queue, wanted, std::chrono::system_clock::now()};
-  std::vector<metrics::redis::Reply> replies;
-  metrics::redis::Batch batch;
-  batch.BeginTransaction();
-  layout.Ask(read, batch);
-  batch.EndTransaction();
-  for (;;) {
-    for (auto& reply : Call(client, std::exchange(batch, {}))) replies.push_back(std::move(reply));
-    batch.BeginTransaction();
-    if (const auto counts = layout.Count(read, replies, batch)) return *counts;
-    batch.EndTransaction();
+metrics::QueueCounts Read(Client& client, const std::shared_ptr<const metrics::QueueLayout>& layout,
+                          const std::string& queue, metrics::QueueParts wanted) {
+  metrics::QueueReader reader(client.observer);
+  std::promise<metrics::QueueOutcome> promise;
+  reader.Read(
+      {{&client.connection, layout, queue, wanted}}, std::chrono::steady_clock::now() + kLong,
+      [&promise](std::vector<metrics::QueueOutcome> outcomes) { promise.set_value(std::move(outcomes.at(0))); });
+  const metrics::QueueOutcome outcome = promise.get_future().get();
+  if (const auto* error = std::get_if<metrics::MetricUnavailable>(&outcome)) {
+    throw MetricUnavailableError(error->kind, error->text);
   }
+  return std::get<metrics::QueueReading>(outcome).counts;
 }
 
 }  // namespace test

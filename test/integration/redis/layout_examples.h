@@ -25,8 +25,8 @@ struct LayoutExample {
 
 const std::vector<LayoutExample>& LayoutExamples();
 
-/// Reads a queue as the server does: the commands of each round are a transaction.
-metrics::QueueCounts Read(Client& client, const metrics::QueueLayout& layout, std::string_view queue,
-                          metrics::QueueParts wanted);
+/// Reads a queue as the server does.
+metrics::QueueCounts Read(Client& client, const std::shared_ptr<const metrics::QueueLayout>& layout,
+                          const std::string& queue, metrics::QueueParts wanted);
 
 }  // namespace test

@@ -245,7 +245,7 @@ TEST_CASE("a queue at work is never read as less than its unfinished jobs", "[re
   auto parts = example.layout->Offers();
   parts.oldest_age = false;
   const auto outcome = Run(
-      server, example.make_actor, [&](Client& client) { return Read(client, *example.layout, "q", parts); }, 500);
+      server, example.make_actor, [&](Client& client) { return Read(client, example.layout, "q", parts); }, 500);
   CHECK(outcome.readings == 500);
   CHECK(outcome.too_low == 0);
   CHECK(outcome.at_rest == outcome.unfinished);
