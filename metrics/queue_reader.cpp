@@ -7,6 +7,8 @@
 #include <optional>
 #include <utility>
 
+#include "metrics/go_quote.h"
+
 namespace metrics {
 namespace {
 
@@ -96,7 +98,13 @@ class QueueReader::Group : public std::enable_shared_from_this<Group> {
       part.owed = AddTo(batch, [&](redis::Batch& asked) {
         counts = part.question.layout->Count(ReadOf(part.question), part.replies, asked);
       });
-      if (counts) part.outcome = QueueReading{*counts, std::chrono::system_clock::now()};
+      if (counts) {
+        part.outcome = QueueReading{*counts, std::chrono::system_clock::now()};
+      } else if (part.owed == 0) {
+        throw MetricUnavailableError(
+            UnavailableKind::kServer,
+            "its replies do not tell what the queue " + QuoteBeginning(part.question.name_in_redis) + " holds");
+      }
     } catch (const MetricUnavailableError& error) {
       part.outcome = MetricUnavailable{error.kind(), source_.subject() + ": " + error.what()};
       reader_.observer_.OnError(source_.name(), part.question.name_in_redis, error.kind(),
