@@ -53,8 +53,10 @@ def test_a_redis_that_was_never_there(redis, start_server):
     recovers(server)
 
 
-def test_reads_of_a_frozen_redis_do_not_pile_up(redis, server):
+def test_reads_of_a_frozen_redis_do_not_pile_up(redis, start_server):
     """Clients that ask for much, and give up at once only to ask again."""
+    server = start_server(redis_timeout="30s")  # Longer than it takes to ask, or the connection is given up before.
+
     def greedy(client):
         """What no other asks: equal questions would share an answer."""
         names = ",".join(f"q{client}-{i:04}" for i in range(1000))
