@@ -77,7 +77,7 @@ std::optional<QueueCounts> Preset::Count(const QueueRead& read, std::span<const 
   ReplyCursor cursor(replies);
   for (int attempt = 1; attempt <= kAttempts; ++attempt) {
     if (attempt > 1 && cursor.AtEnd()) {
-      Ask(read, more);
+      Preset::Ask(read, more);  // Without what a layout built on this asks besides, once.
       return std::nullopt;
     }
     const First first = CountFirst(read, cursor);

@@ -60,7 +60,7 @@ def test_reads_of_a_frozen_redis_do_not_pile_up(redis, start_server):
     def greedy(client):
         """What no other asks: equal questions would share an answer."""
         names = ",".join(f"q{client}-{i:04}" for i in range(1000))
-        return f"{VALUES}?timeout=20ms&labelSelector=queue+in+%28{names}%29"
+        return f"{VALUES}?timeout=200ms&labelSelector=queue+in+%28{names}%29"
 
     redis.run("rpush", "jobs", "x")
     assert server.value() == "1"
@@ -74,7 +74,8 @@ def test_reads_of_a_frozen_redis_do_not_pile_up(redis, start_server):
             codes |= {client.read_response().status for client in clients}
         assert codes <= {503, 504}
     assert SANITIZED or server.peak_resident() < 64 * MIB
-    assert 'kind="overload"' in server.request("/metrics").text
+    # A sanitizer makes the server slower than its clients are patient, so that most is late before it is asked.
+    assert SANITIZED or 'kind="overload"' in server.request("/metrics").text
     redis.thaw()
     recovers(server)
 

@@ -233,5 +233,31 @@ TEST_CASE("what cannot be known is an error and never 0", "[layouts]") {
   CHECK(ErrorOf(*example.layout, example.replies) == example.error);
 }
 
+TEST_CASE("jobs that are gone before their time is read are looked for once more", "[layouts]") {
+  const auto layout = Make<BullMq>();
+  const metrics::QueueRead read{.queue = "q", .wanted = {.waiting = true, .oldest_age = true}, .now = kNow};
+  const std::vector<Reply> found{Text("1"), Number(0),     Array({}), Number(1), Number(0),
+                                 Number(0), Texts({"1"s}), Array({}), Array({})};
+  std::vector<Reply> replies = found;
+  metrics::redis::Batch time;
+  REQUIRE_FALSE(layout->Count(read, replies, time).has_value());
+  CHECK(Commands(time) == std::vector{"HGET bull:q:1 timestamp"s});
+
+  replies.push_back(Nil());
+  metrics::redis::Batch again;
+  REQUIRE_FALSE(layout->Count(read, replies, again).has_value());
+  CHECK(again.size() == found.size() - 1);  // The marker's LINDEX is the first round's alone.
+
+  replies.insert(replies.end(), found.begin() + 1, found.end());
+  metrics::redis::Batch time_again;
+  REQUIRE_FALSE(layout->Count(read, replies, time_again).has_value());
+  replies.push_back(Text(std::to_string((kNowSeconds - 7) * 1000)));
+  metrics::redis::Batch nothing;
+  const auto counts = layout->Count(read, replies, nothing);
+  REQUIRE(counts.has_value());
+  CHECK(counts->waiting == 1);
+  CHECK(counts->oldest_age == std::chrono::seconds(7));
+}
+
 }  // namespace
 }  // namespace test
