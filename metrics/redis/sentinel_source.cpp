@@ -113,9 +113,9 @@ void SentinelSource::AskAll() {
 
 void SentinelSource::Take(Sentinel& sentinel, const Result& answer) {
   sentinel.is_asked = false;
-  sentinel.problem.reset();
+  std::optional<Failure> problem;
   if (const auto* const failure = std::get_if<Failure>(&answer)) {
-    sentinel.problem = *failure;
+    problem = *failure;
   } else {
     const auto& replies = std::get<std::vector<Reply>>(answer);
     const Reply& address = replies[0];
@@ -123,12 +123,13 @@ void SentinelSource::Take(Sentinel& sentinel, const Result& answer) {
     if (const auto master = EndpointFrom(address)) {
       sentinel.report = Report{*master, EpochFrom(replies[1]), steady_clock::now()};
     } else if (address.type == Reply::Type::kError) {
-      sentinel.problem = {KindOfError(address.text),
-                          sentinel.connection->subject() + " answered " + QuoteError(address.text)};
+      problem =
+          Failure{KindOfError(address.text), sentinel.connection->subject() + " answered " + QuoteError(address.text)};
     } else {
-      sentinel.problem = {UnavailableKind::kServer, sentinel.connection->subject() + " knows no such master"};
+      problem = Failure{UnavailableKind::kServer, sentinel.connection->subject() + " knows no such master"};
     }
   }
+  sentinel.problem = std::move(problem);
   Follow();
 }
 
