@@ -115,7 +115,13 @@ void RedisCluster::EndMove(std::string_view key, std::size_t to) {
   const std::size_t from = MasterOf(key);
   node(to).Command({"CLUSTER", "SETSLOT", SlotOf(key), "NODE", IdOf(to)});
   node(from).Command({"CLUSTER", "SETSLOT", SlotOf(key), "NODE", IdOf(to)});
-  Await([&] { return MasterOf(key) == to; }, "agreement who has the slot");
+  const auto all_agree = [&] {
+    for (std::size_t i = 0; i < nodes_.size(); ++i) {
+      if (MasterOf(key, i) != to) return false;
+    }
+    return true;
+  };
+  Await(all_agree, "agreement who has the slot");
 }
 
 std::string RedisCluster::IdOf(std::size_t index) { return node(index).Command({"CLUSTER", "MYID"}).text; }
