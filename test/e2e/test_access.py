@@ -9,13 +9,14 @@ import json
 import os
 import ssl
 import subprocess
-import threading
 import time
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from background import Witnesses
 from control_plane import ControlPlane
 from installation import ROOT, write_kubeconfig
 from programs import Program, free_port, wait_until
@@ -315,48 +316,29 @@ def test_a_kube_apiserver_that_is_frozen_costs_a_bounded_time(access):
     wait_until("answers come again", lambda: access.ask("/openapi/v2", user="somebody-else")[0], lambda status: status == 200, timeout=30)
 
 
-class Crowd:
+class Crowd(Witnesses):
     """Everybody at once, all the time: the HPA, strangers whom nobody has asked about before, liars, and the kubelet's probe."""
 
     ANSWERS = {"hpa": {200}, "stranger": {403}, "forged headers": {403}, "forged token": {401}, "probe": {200}}
 
     def __init__(self, access, strangers: int = 24):
-        self._access = access
-        self._stop = threading.Event()
-        self._names = itertools.count()
-        self._windows: list[list[float]] = []
-        self.answers: list[tuple[str, int, float, float]] = []  # Who, status, begin, end.
         kinds = ["hpa", "probe", "forged headers", "forged token"] + ["stranger"] * strangers
-        self._threads = [threading.Thread(target=self._ask_on, args=(kind,)) for kind in kinds]
-
-    def __enter__(self):
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self._stop.set()
-        for thread in self._threads:
-            thread.join()
-
-    @contextmanager
-    def fault(self):
-        window = [time.monotonic(), float("inf")]
-        self._windows.append(window)
-        yield
-        window[1] = time.monotonic()
+        super().__init__(partial(self._ask_on, kind) for kind in kinds)
+        self._access = access
+        self._names = itertools.count()
+        self.answers: list[tuple[str, int, float, float]] = []  # Who, status, begin, end.
 
     def check(self) -> None:
         assert {who for who, *_ in self.answers} == set(self.ANSWERS)
         for who, status, begin, end in self.answers:
             right = status in self.ANSWERS[who]
-            forgiven = any(since <= end <= until + 2 for since, until in self._windows)
+            forgiven = self.forgives(end, 2)
             # Nobody is let in who does not belong, and only what needs an answer of kube-apiserver goes without one.
             assert right or (forgiven and who in ("hpa", "stranger", "forged headers") and status in (403, 500)), (who, status)
             assert end - begin < (3 if who == "probe" else 14), (who, status, end - begin)
 
     def _ask_on(self, who: str) -> None:
-        while not self._stop.wait(0.1):
+        while not self.stopping.wait(0.1):
             begin = time.monotonic()
             status, _ = self._ask(who)
             self.answers.append((who, status, begin, time.monotonic()))

@@ -5,18 +5,16 @@ import http.client
 import json
 import ssl
 import subprocess
-import sys
-import threading
 import time
+from functools import partial
 
 import pytest
 
+from background import Background
+from balancer import Balancer
 from installation import APISERVICE, ROOT, availability, go_by_loopback, patch, wait_for_availability
 from programs import wait_until
 from system_under_test import Server
-
-sys.path.insert(0, str(ROOT / "test/integration/server"))
-from balancer import Balancer
 
 METRIC = "/apis/external.metrics.k8s.io/v1beta1/namespaces/default/redis_queue_length?labelSelector=queue%3Dany"
 HOST = "queue-metrics-server.queue-metrics.svc"
@@ -130,35 +128,24 @@ class ConnectionByName(http.client.HTTPSConnection):
         self.sock = self._verifying.wrap_socket(self.sock, server_hostname=HOST)
 
 
-class Readers:
+class Readers(Background):
     """Two that read all the time: one through kube-apiserver, one on a new connection for each read, as strict as that.
 
     The first one also asks kube-apiserver whether it thinks the server available.
     """
 
     def __init__(self, cluster, port: int):
+        reads = (self._through_kube_apiserver, self._directly)
+        super().__init__(partial(self._run, number, read) for number, read in enumerate(reads))
         self.failures: list[object] = []
         self.reads = [0, 0]
         self._cluster = cluster
         self._port = port
-        self._stopping = threading.Event()
         self._admin = ssl.create_default_context(cafile=str(cluster.pki / "ca.crt"))
         self._admin.load_cert_chain(cluster.pki / "admin.crt", cluster.pki / "admin.key")
-        reads = (self._through_kube_apiserver, self._directly)
-        self._threads = [threading.Thread(target=self._run, args=(number, read)) for number, read in enumerate(reads)]
-
-    def __enter__(self):
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self._stopping.set()
-        for thread in self._threads:
-            thread.join()
 
     def _run(self, number, read) -> None:
-        while not self._stopping.is_set():
+        while not self.stopping.is_set():
             try:
                 outcome = read()
                 if outcome is not None:

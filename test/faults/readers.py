@@ -3,9 +3,10 @@
 import json
 import threading
 import time
-from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 
+from background import Witnesses
 from eventually import eventually
 from https_client import Connection, connect
 from server_process import VALUES
@@ -30,39 +31,24 @@ class Mishap:
     what: str
 
 
-class Readers:
-    """Several clients that read one after the other; each comes on a connection that it keeps while it can."""
+class Readers(Witnesses):
+    """Several clients that read one after the other; each comes on a connection that it keeps while it can. What goes wrong in a
+    fault, and GRACE later, may cost errors."""
 
     def __init__(self, address, context, count=4):
+        super().__init__(partial(self._read, i) for i in range(count))
         self._address, self._context = address, context
-        self._stop = threading.Event()
         self._lock = threading.Lock()
-        self._threads = [threading.Thread(target=self._read, args=(i,)) for i in range(count)]
         self._last_value = [0.0] * count  # When the read that gave the last right values had begun.
-        self._windows = []
         self.values = 0
         self.wrong = []
         self.mishaps = []
         self.longest = 0.0  # Seconds a read took, whatever its answer.
 
     def __enter__(self):
-        for thread in self._threads:
-            thread.start()
+        super().__enter__()
         self.recover()
         return self
-
-    def __exit__(self, *_):
-        self._stop.set()
-        for thread in self._threads:
-            thread.join()
-
-    @contextmanager
-    def fault(self):
-        """What goes wrong inside, and GRACE later, may cost errors."""
-        window = [time.monotonic(), float("inf")]
-        self._windows.append(window)
-        yield
-        window[1] = time.monotonic()
 
     def recover(self):
         """Returns once every reader has had a value that it asked for from now on."""
@@ -76,8 +62,7 @@ class Readers:
 
     def unforgiven(self):
         """Mishaps outside of the faults."""
-        return [mishap for mishap in self.mishaps
-                if not any(begin <= mishap.end <= end + GRACE for begin, end in self._windows)]
+        return [mishap for mishap in self.mishaps if not self.forgives(mishap.end, GRACE)]
 
     def check(self):
         """What is promised whatever the fault."""
@@ -87,7 +72,7 @@ class Readers:
     def _read(self, number):
         connection = None
         turn = number
-        while not self._stop.is_set():
+        while not self.stopping.is_set():
             names = QUESTIONS[turn % len(QUESTIONS)]
             turn += 1
             begin = time.monotonic()

@@ -8,8 +8,10 @@ import threading
 import time
 from collections import Counter
 from contextlib import contextmanager, redirect_stdout
+from functools import partial
 from pathlib import Path
 
+from background import Background
 from certificates import Authority
 from https_client import client_context, connect, render_request
 from loopback_proxy import LoopbackProxy
@@ -22,29 +24,18 @@ DISCOVERY = "/apis/external.metrics.k8s.io/v1beta1"
 ALWAYS = (DISCOVERY, "/apis", "/openapi/v2", "/livez", "/readyz", "/metrics")
 
 
-class Visitors:
+class Visitors(Background):
     """Everybody else: the aggregator's probes, and clients that mean harm."""
 
     def __init__(self, server):
+        super().__init__(partial(self._repeat, visit) for visit in (self._probe, self._harm))
         self._server = server
-        self._stop = threading.Event()
-        self._threads = [threading.Thread(target=self._repeat, args=(visit,)) for visit in (self._probe, self._harm)]
         self.probes = 0
         self.failed_probes = []
         self.attacks = 0
 
-    def __enter__(self):
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self._stop.set()
-        for thread in self._threads:
-            thread.join()
-
     def _repeat(self, visit):
-        while not self._stop.wait(0.05):
+        while not self.stopping.wait(0.05):
             visit()
 
     def _probe(self):

@@ -2,13 +2,15 @@
 
 import threading
 import time
+from functools import partial
 
+from background import Background
 from eventually import eventually
 from https_client import Connection, connect
 from server_process import READ
 
 
-class Readers:
+class Readers(Background):
     """Threads that read from `with` to its end: on kept connections, on a new one for each read, and on a new one that resumes
     the TLS session of the one before if the server lets it. `context` is called for each new connection; `jobs` must hold JOBS.
     """
@@ -16,31 +18,20 @@ class Readers:
     JOBS = ("a", "b", "c")
 
     def __init__(self, address, context):
+        super().__init__(partial(self._run, kind()) for kind in (self._kept, self._new, self._resumed))
         self.failures = []  # Complete after the end of `with`.
         self._address = address
         self._context = context
-        self._stopping = threading.Event()
         self._counts = {}
-        self._threads = [threading.Thread(target=self._run, args=(kind(),)) for kind in (self._kept, self._new, self._resumed)]
-
-    def __enter__(self):
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self._stopping.set()
-        for thread in self._threads:
-            thread.join()
 
     def read_on(self, count=20):
         """Returns when each of them has begun and ended as many reads more."""
         before = dict(self._counts)
-        eventually(lambda: len(self._counts) == len(self._threads)
+        eventually(lambda: len(self._counts) == len(self.threads)
                    and all(self._counts[thread] > before.get(thread, 0) + count for thread in self._counts))
 
     def _run(self, read):
-        while not self._stopping.is_set():
+        while not self.stopping.is_set():
             try:
                 response = read()
                 if response.status != 200 or response.json()["items"][0]["value"] != str(len(self.JOBS)):

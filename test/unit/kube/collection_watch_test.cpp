@@ -1,8 +1,7 @@
 #include "server/kube/collection_watch.h"
 
-#include <mutex>
-
 #include "test/support/catch.h"
+#include "test/support/entry_log.h"
 #include "test/support/eventually.h"
 #include "test/support/fake_api.h"
 
@@ -29,7 +28,7 @@ std::string Event(const std::string& type, const std::string& name, const std::s
 }
 
 /// Remembers what it was told.
-class Log {
+class Log : public test::EntryLog {
  public:
   CollectionWatch::Listener Listen() {
     return {.on_list = [this] { Add("list"); },
@@ -38,19 +37,6 @@ class Log {
             .on_listed = [this] { Add("listed"); },
             .on_failure = [this](std::string_view cause) { Add("failed: " + std::string(cause)); }};
   }
-  bool Has(std::size_t count) const { return entries().size() >= count; }
-  std::vector<std::string> entries() const {
-    const std::lock_guard lock(mutex_);
-    return entries_;
-  }
-
- private:
-  void Add(std::string entry) {
-    const std::lock_guard lock(mutex_);
-    entries_.push_back(std::move(entry));
-  }
-  mutable std::mutex mutex_;
-  std::vector<std::string> entries_;
 };
 
 const Collection kCollection{"/apis/example/v1/things", ""};

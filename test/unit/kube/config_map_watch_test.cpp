@@ -1,8 +1,7 @@
 #include "server/kube/config_map_watch.h"
 
-#include <mutex>
-
 #include "test/support/catch.h"
+#include "test/support/entry_log.h"
 #include "test/support/eventually.h"
 #include "test/support/fake_api.h"
 
@@ -23,28 +22,12 @@ std::string Event(const std::string& type, const std::string& value) {
 }
 
 /// Remembers what it was told.
-class Log {
+class Log : public test::EntryLog {
  public:
   ConfigMapWatch::Listener Listen() {
     return {.on_data = [this](const ConfigMapData& data) { Add(data.contains("key") ? data.at("key") : "no key"); },
             .on_failure = [this](std::string_view cause) { Add("failed: " + std::string(cause)); }};
   }
-  bool Has(std::size_t count) const {
-    const std::lock_guard lock(mutex_);
-    return entries_.size() >= count;
-  }
-  std::vector<std::string> entries() const {
-    const std::lock_guard lock(mutex_);
-    return entries_;
-  }
-
- private:
-  void Add(std::string entry) {
-    const std::lock_guard lock(mutex_);
-    entries_.push_back(std::move(entry));
-  }
-  mutable std::mutex mutex_;
-  std::vector<std::string> entries_;
 };
 
 const ConfigMapKey kKey{"kube-system", "extension-apiserver-authentication"};
