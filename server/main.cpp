@@ -1,5 +1,4 @@
 // The only file that knows every part: it puts them together and ends them in order.
-#include <algorithm>
 #include <atomic>
 #include <cstdlib>
 #include <iostream>
@@ -10,6 +9,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include "metrics/queue_metric.h"
 #include "metrics/queue_metric_provider.h"
 #include "server/access_event_log.h"
 #include "server/api/api_server.h"
@@ -140,12 +140,11 @@ void ReportFailure(const http::Request& request, std::string_view cause) {
 }
 
 /// A closed set: the metrics on offer, "other", and nothing for what is not a metric.
-std::string MetricLabel(const api::RequestInfo& info, const metrics::MetricProvider& provider) {
+std::string MetricLabel(const api::RequestInfo& info) {
   if (!info.is_resource_request) {
     return "";
   }
-  const auto names = provider.List();
-  return std::find(names.begin(), names.end(), info.resource) == names.end() ? "other" : info.resource;
+  return metrics::FindQueueMetric(info.resource) ? info.resource : "other";
 }
 
 std::string HostForUrl(const std::string& address) {
@@ -227,7 +226,7 @@ int Serve(const ServeOptions& options) {
   const auto handle = [&](const http::Request& request, http::Respond respond) {
     const auto begin = std::chrono::steady_clock::now();
     const api::RequestInfo info = api::ParseRequestInfo(request);
-    const std::string metric = MetricLabel(info, *provider);
+    const std::string metric = MetricLabel(info);
     api.Handle(request, [&telemetry, &request, begin, info, metric, respond = std::move(respond)](
                             http::Response response, const auth::Verdict& verdict) {
       telemetry.OnRequest(info.verb, metric, response.status, std::chrono::steady_clock::now() - begin);

@@ -64,11 +64,15 @@ struct RawOptions {
   std::string log_level = "info";
 };
 
-void DeclareQueues(CLI::App& command, RawOptions& raw) {
-  const auto option = [&command](const char* group, const char* name, std::string& value, const char* type,
-                                 const char* help) {
+/// Declares options of `command`, one with each call.
+auto OptionsOf(CLI::App& command) {
+  return [&command](const char* group, const char* name, std::string& value, const char* type, const char* help) {
     command.add_option(name, value, help)->group(group)->type_name(type)->capture_default_str();
   };
+}
+
+void DeclareQueues(CLI::App& command, RawOptions& raw) {
+  const auto option = OptionsOf(command);
   option("Queues", "--config", raw.config, "FILE",
          "YAML file that names Redis and queues, followed while it changes; without it, every key is a queue");
   option("Queues", "--layout", raw.layout, "LAYOUT",
@@ -88,10 +92,7 @@ void DeclareQueues(CLI::App& command, RawOptions& raw) {
 }
 
 void DeclareServe(CLI::App& serve, RawOptions& raw) {
-  const auto option = [&serve](const char* group, const char* name, std::string& value, const char* type,
-                               const char* help) {
-    serve.add_option(name, value, help)->group(group)->type_name(type)->capture_default_str();
-  };
+  const auto option = OptionsOf(serve);
   option("Serving", "--bind-address", raw.bind_address, "IP", "Address to listen on; :: for IPv6 and IPv4");
   option("Serving", "--secure-port", raw.secure_port, "PORT", "Port for HTTPS; 0 takes a free one and prints it");
   option("Serving", "--tls-cert-file", raw.tls_cert_file, "FILE",

@@ -6,7 +6,7 @@ namespace metrics::layouts {
 namespace {
 
 std::optional<TimePoint> TimeOfJob(std::string_view json) {
-  const auto timestamp = Json::Parse(json)["options"]["timestamp"].Number();
+  const auto timestamp = Json::ParseJob(json)["options"]["timestamp"].Number();
   return timestamp ? TimeFromNumber(*timestamp, TimeUnit::kMilliseconds) : std::nullopt;
 }
 

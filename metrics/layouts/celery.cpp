@@ -27,10 +27,10 @@ std::unique_ptr<const QueueLayout> ListsOf(const CeleryOptions& options) {
 /// One of the values of "unacked": [message, exchange, routing key].
 struct Message {
   explicit Message(std::string_view json) {
-    const Json value = Json::Parse(json);
-    exchange = value.At(1).String();
-    routing_key = value.At(2).String();
-    if (const auto text = value.At(0)["headers"]["eta"].String()) eta = TimeFromIso8601(*text);
+    const Json value = Json::ParseJob(json);
+    exchange = value.At(1).Text();
+    routing_key = value.At(2).Text();
+    if (const auto text = value.At(0)["headers"]["eta"].Text()) eta = TimeFromIso8601(*text);
   }
 
   std::optional<std::string> exchange;

@@ -11,7 +11,9 @@ std::optional<TimePoint> TimeIn(const Json& milliseconds) {
   return number ? TimeFromNumber(*number, TimeUnit::kMilliseconds) : std::nullopt;
 }
 
-std::optional<TimePoint> TimeOfMessage(std::string_view json) { return TimeIn(Json::Parse(json)["message_timestamp"]); }
+std::optional<TimePoint> TimeOfMessage(std::string_view json) {
+  return TimeIn(Json::ParseJob(json)["message_timestamp"]);
+}
 
 /// The queue without its delayed messages.
 std::unique_ptr<const QueueLayout> Undelayed(const std::string& prefix) {
@@ -48,7 +50,7 @@ std::optional<QueueCounts> Dramatiq::CountMessages(const QueueRead& read, const 
   // A message is as new as its delay if it came since its fields were read.
   QueueCounts counts{.delayed = messages.unread};
   for (const std::string_view text : messages.texts) {
-    const auto due = TimeIn(Json::Parse(text)["options"]["eta"]);
+    const auto due = TimeIn(Json::ParseJob(text)["options"]["eta"]);
     ++(due && *due > read.now ? counts.delayed : counts.waiting);
   }
   return counts;

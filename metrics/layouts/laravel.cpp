@@ -6,7 +6,7 @@ namespace metrics::layouts {
 namespace {
 
 std::optional<TimePoint> TimeOfJob(std::string_view json) {
-  const auto created = Json::Parse(json)["createdAt"].Number();
+  const auto created = Json::ParseJob(json)["createdAt"].Number();
   return created ? TimeFromNumber(*created, TimeUnit::kSeconds) : std::nullopt;
 }
 

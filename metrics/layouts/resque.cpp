@@ -11,7 +11,7 @@ namespace {
 /// Of one second's list, as many jobs are looked at; those beyond could be of any queue and count for each.
 constexpr std::string_view kLastJob = "99";
 
-bool IsOf(std::string_view queue, std::string_view json) { return Json::Parse(json)["queue"].String() == queue; }
+bool IsOf(std::string_view queue, std::string_view json) { return Json::ParseJob(json)["queue"].Text() == queue; }
 
 Registry Workers(const std::string& prefix) {
   const std::string key = prefix + ":worker:{worker}";

@@ -8,7 +8,7 @@ namespace {
 void AskForJob(std::string_view /*queue*/, std::string_view job, redis::Batch& batch) { batch.Add({"GET", job}); }
 
 std::optional<TimePoint> TimeOfJob(std::string_view json) {
-  const auto queued = Json::Parse(json)["queued"].Number();
+  const auto queued = Json::ParseJob(json)["queued"].Number();
   return queued ? TimeFromNumber(*queued, TimeUnit::kMilliseconds) : std::nullopt;
 }
 

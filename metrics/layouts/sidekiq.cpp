@@ -12,14 +12,14 @@ namespace {
 constexpr std::size_t kMaxJobs = 1000;
 constexpr std::string_view kMaxJobsAndOne = "1001";
 
-bool IsOf(std::string_view queue, std::string_view json) { return Json::Parse(json)["queue"].String() == queue; }
+bool IsOf(std::string_view queue, std::string_view json) { return Json::ParseJob(json)["queue"].Text() == queue; }
 
 std::int64_t CountOf(std::string_view queue, const std::vector<std::string_view>& jobs) {
   return std::count_if(jobs.begin(), jobs.end(), [queue](std::string_view job) { return IsOf(queue, job); });
 }
 
 std::optional<TimePoint> TimeOfJob(std::string_view json) {
-  const auto enqueued = Json::Parse(json)["enqueued_at"].Number();
+  const auto enqueued = Json::ParseJob(json)["enqueued_at"].Number();
   if (!enqueued) return std::nullopt;
   constexpr double kFirstInMilliseconds = 1e11;  // Sidekiq 8 writes milliseconds; as seconds this is the year 5138.
   return TimeFromNumber(*enqueued, *enqueued < kFirstInMilliseconds ? TimeUnit::kSeconds : TimeUnit::kMilliseconds);

@@ -3,7 +3,7 @@
 #include <stdexcept>
 #include <utility>
 
-#include "server/kube/json.h"
+#include "server/kube/api.h"
 
 namespace server::auth {
 namespace {

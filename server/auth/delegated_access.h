@@ -16,7 +16,7 @@
 #include "server/auth/identity.h"
 #include "server/auth/token_reviewer.h"
 #include "server/auth/waiting_room.h"
-#include "server/auth/worker_pool.h"
+#include "server/http/worker_pool.h"
 #include "server/kube/api.h"
 #include "server/kube/config_map_watch.h"
 
@@ -76,7 +76,7 @@ class DelegatedAccess final : public AccessControl {
 
   // Last, so that they end first.
   kube::ConfigMapWatch watch_;
-  mutable WorkerPool workers_;
+  mutable http::WorkerPool workers_;
 };
 
 }  // namespace server::auth

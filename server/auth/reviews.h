@@ -9,7 +9,6 @@
 #include "server/auth/identity.h"
 #include "server/http/http_message.h"
 #include "server/kube/api.h"
-#include "server/kube/json.h"
 
 namespace server::auth {
 

@@ -4,8 +4,8 @@
 #include <exception>
 #include <utility>
 
+#include "server/kube/api.h"
 #include "server/kube/base64.h"
-#include "server/kube/json.h"
 #include "server/wire/json_writer.h"
 
 namespace server::certificates {
@@ -37,14 +37,10 @@ std::string SecretPath(const SecretKey& key) { return "/api/v1/namespaces/" + ke
 std::string ApiServicePath(const std::string& name) { return "/apis/apiregistration.k8s.io/v1/apiservices/" + name; }
 
 Object Get(kube::Api& api, const std::string& path, const std::stop_token& stop) {
-  const auto response =
-      api.Send({.method = "GET", .path = path, .body = {}}, std::chrono::steady_clock::now() + kTimeout, stop);
-  auto json = kube::Json::Parse(response.body);
-  if (response.status != 200 || !json || !json->IsObject()) {
-    throw ApiError(ApiError::Kind::kFailed, FailureText(response));
-  }
-  std::string version = (*json)["metadata"]["resourceVersion"].String();
-  return {*std::move(json), std::move(version)};
+  kube::Json json = ObjectIn(
+      api.Send({.method = "GET", .path = path, .body = {}}, std::chrono::steady_clock::now() + kTimeout, stop));
+  std::string version = json["metadata"]["resourceVersion"].String();
+  return {std::move(json), std::move(version)};
 }
 
 /// A JSON merge patch of `member` alone, if the object is still the one of `version`. False if it is not.
@@ -66,11 +62,11 @@ bool Patch(kube::Api& api, const std::string& path, const std::string& version, 
   const auto response = api.Send(
       {.method = "PATCH", .path = path, .body = std::move(body), .content_type = "application/merge-patch+json"},
       std::chrono::steady_clock::now() + kTimeout, stop);
-  if (response.status == 409) {
+  if (response.status == kube::kConflict) {
     return false;
   }
   if (response.status != 200) {
-    throw ApiError(ApiError::Kind::kFailed, FailureText(response));
+    RejectResponse(response);
   }
   return true;
 }

@@ -1,7 +1,6 @@
 #include "server/http/certificate_facts.h"
 
 #include <algorithm>
-#include <ctime>
 
 #include "server/http/pem.h"
 
@@ -11,11 +10,11 @@ namespace {
 UniqueCertificate First(const std::string& pem) { return std::move(ReadCertificates(pem, "the certificate").front()); }
 
 std::chrono::system_clock::time_point ToTime(const ASN1_TIME* time) {
-  std::tm parts{};
-  if (ASN1_TIME_to_tm(time, &parts) != 1) {
+  const auto read = TimeFrom(time);
+  if (!read) {
     throw OpensslError("the certificate's validity cannot be read");
   }
-  return std::chrono::system_clock::from_time_t(timegm(&parts));
+  return *read;
 }
 
 /// Anything thrown means no. Leaves nothing in OpenSSL's error queue.

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <ctime>
 #include <optional>
 
 #include "server/http/pem.h"
@@ -78,12 +77,7 @@ bool IsForClients(X509* certificate) {
   return (X509_get_extended_key_usage(certificate) & (XKU_SSL_CLIENT | XKU_ANYEKU)) != 0;
 }
 
-Time NotAfter(const X509* certificate) {
-  std::tm end{};
-  return ASN1_TIME_to_tm(X509_get0_notAfter(certificate), &end) == 1
-             ? std::chrono::system_clock::from_time_t(timegm(&end))
-             : Time::min();
-}
+Time NotAfter(const X509* certificate) { return TimeFrom(X509_get0_notAfter(certificate)).value_or(Time::min()); }
 
 /// Nothing if the certificate claims more than one UID, as in kube-apiserver.
 std::optional<CertificateOwner> OwnerOf(const X509* certificate, const std::string& der) {

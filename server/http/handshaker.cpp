@@ -25,41 +25,17 @@ Handshaker::Result Accept(SSL* session) {
 
 }  // namespace
 
-Handshaker::Handshaker(std::function<void(std::uint64_t connection, Result)> report) : report_(std::move(report)) {
-  for (std::jthread& thread : threads_) {
-    thread = std::jthread([this](const std::stop_token& stop) { Work(stop); });
-  }
-}
-
-Handshaker::~Handshaker() {
-  for (std::jthread& thread : threads_) {
-    thread.request_stop();
-  }
-}
-
 void Handshaker::GoOn(std::uint64_t connection, const std::shared_ptr<Session>& session) {
-  const bool is_half_way = BIO_number_written(SSL_get_wbio(session->ssl.get())) > 0;
-  {
-    const std::lock_guard lock(mutex_);
-    jobs_.insert(is_half_way ? jobs_.begin() : jobs_.end(), Job{connection, session});
-  }
-  available_.notify_one();
-}
-
-void Handshaker::Work(const std::stop_token& stop) {
-  std::unique_lock lock(mutex_);
-  while (available_.wait(lock, stop, [this] { return !jobs_.empty(); }) && !stop.stop_requested()) {
-    const Job job = std::move(jobs_.front());
-    jobs_.pop_front();
-    lock.unlock();
-    if (const auto session = job.session.lock()) {
+  auto go_on = [this, connection, weak_session = std::weak_ptr(session)] {
+    if (const auto held = weak_session.lock()) {
       try {
-        report_(job.connection, Accept(session->ssl.get()));
+        report_(connection, Accept(held->ssl.get()));
       } catch (const std::bad_alloc&) {  // Of this one nothing is heard any more, until its deadline ends it.
       }
     }
-    lock.lock();
-  }
+  };
+  const bool is_half_way = BIO_number_written(SSL_get_wbio(session->ssl.get())) > 0;
+  is_half_way ? threads_.RunNext(std::move(go_on)) : threads_.Run(std::move(go_on));
 }
 
 }  // namespace server::http

@@ -1,5 +1,7 @@
 #include "server/http/pem.h"
 
+#include <ctime>
+
 namespace server::http {
 namespace {
 
@@ -73,6 +75,12 @@ void UseCertificate(SSL_CTX* context, const std::string& certificates, const std
   if (SSL_CTX_use_PrivateKey(context, key.get()) != 1 || SSL_CTX_check_private_key(context) != 1) {
     throw OpensslError(what + ": the private key does not belong to the certificate");
   }
+}
+
+std::optional<std::chrono::system_clock::time_point> TimeFrom(const ASN1_TIME* time) {
+  std::tm parts{};
+  return ASN1_TIME_to_tm(time, &parts) == 1 ? std::optional(std::chrono::system_clock::from_time_t(timegm(&parts)))
+                                            : std::nullopt;
 }
 
 std::vector<std::string> NameEntries(const X509_NAME* name, const ASN1_OBJECT* attribute) {

@@ -1,6 +1,8 @@
-// PEM into OpenSSL's objects, and names out of them, for the units of this folder that call OpenSSL.
+// PEM into OpenSSL's objects, and names and times out of them, for the units of this folder that call OpenSSL.
 #pragma once
 
+#include <chrono>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,6 +26,9 @@ std::string ToPem(EVP_PKEY* private_key);
 /// begins with `what`.
 void UseCertificate(SSL_CTX* context, const std::string& certificates, const std::string& private_key,
                     const std::string& what);
+
+/// Nothing for what is no time.
+std::optional<std::chrono::system_clock::time_point> TimeFrom(const ASN1_TIME* time);
 
 /// The values of one attribute of a distinguished name, in its order.
 std::vector<std::string> NameEntries(const X509_NAME* name, const ASN1_OBJECT* attribute);

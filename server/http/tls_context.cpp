@@ -1,6 +1,5 @@
 #include "server/http/tls_context.h"
 
-#include <ctime>
 #include <vector>
 
 #include "server/http/pem.h"
@@ -68,11 +67,11 @@ std::vector<std::string> Intermediates(const SSL* session) {
 }
 
 std::chrono::system_clock::time_point NotAfter(const X509* certificate) {
-  std::tm end{};
-  if (ASN1_TIME_to_tm(X509_get0_notAfter(certificate), &end) != 1) {
+  const auto end = TimeFrom(X509_get0_notAfter(certificate));
+  if (!end) {
     throw OpensslError("the certificate's end of validity cannot be read");
   }
-  return std::chrono::system_clock::from_time_t(timegm(&end));
+  return *end;
 }
 
 }  // namespace

@@ -1,6 +1,6 @@
 #include "server/kube/api.h"
 
-#include "server/kube/json.h"
+#include <utility>
 
 namespace server::kube {
 
@@ -8,6 +8,16 @@ std::string FailureText(const ApiResponse& response) {
   const auto status = Json::Parse(response.body);
   const std::string message = status ? (*status)["message"].String() : "";
   return message.empty() ? "kube-apiserver answered " + std::to_string(response.status) : message;
+}
+
+void RejectResponse(const ApiResponse& response) { throw ApiError(ApiError::Kind::kFailed, FailureText(response)); }
+
+Json ObjectIn(const ApiResponse& response) {
+  auto object = Json::Parse(response.body);
+  if ((response.status != 200 && response.status != 201) || !object || !object->IsObject()) {
+    RejectResponse(response);
+  }
+  return *std::move(object);
 }
 
 }  // namespace server::kube

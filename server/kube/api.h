@@ -10,8 +10,14 @@
 #include <string>
 #include <string_view>
 
+#include "metrics/json.h"
+
 namespace server::kube {
 
+inline constexpr int kNotFound = 404;
+inline constexpr int kConflict = 409;
+
+using metrics::Json;
 using Deadline = std::chrono::steady_clock::time_point;
 
 struct ApiRequest {
@@ -64,5 +70,11 @@ class Api {
 
 /// What an answer that is no success says, in a sentence: the message of its Status object if there is one.
 std::string FailureText(const ApiResponse& response);
+
+/// Throws the ApiError that says so.
+[[noreturn]] void RejectResponse(const ApiResponse& response);
+
+/// What a 200 or 201 brings. Throws ApiError for every other answer, and for what is not a JSON object.
+Json ObjectIn(const ApiResponse& response);
 
 }  // namespace server::kube

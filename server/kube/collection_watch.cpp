@@ -46,17 +46,13 @@ std::string ListAll(Api& api, const Collection& collection, Deadline deadline, c
   const std::string first = collection.path + "?limit=" + std::to_string(kPage) +
                             (collection.selector.empty() ? "" : "&" + collection.selector);
   for (std::string path = first;;) {
-    const ApiResponse response = api.Send({.method = "GET", .path = path, .body = {}}, deadline, stop);
-    const auto list = Json::Parse(response.body);
-    if (response.status != 200 || !list || !list->IsObject()) {
-      throw ApiError(ApiError::Kind::kFailed, FailureText(response));
-    }
-    for (const Json& object : (*list)["items"].Elements()) {
+    const Json list = ObjectIn(api.Send({.method = "GET", .path = path, .body = {}}, deadline, stop));
+    for (const Json& object : list["items"].Elements()) {
       on_object(object);
     }
-    const std::string more = (*list)["metadata"]["continue"].String();
+    const std::string more = list["metadata"]["continue"].String();
     if (more.empty()) {
-      return (*list)["metadata"]["resourceVersion"].String();
+      return list["metadata"]["resourceVersion"].String();
     }
     path = first + "&continue=" + EscapeForQuery(more);
   }

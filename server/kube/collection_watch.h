@@ -9,7 +9,6 @@
 #include <vector>
 
 #include "server/kube/api.h"
-#include "server/kube/json.h"
 
 namespace server::kube {
 

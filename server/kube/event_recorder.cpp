@@ -4,8 +4,8 @@
 #include <cstdio>
 #include <utility>
 
-#include "server/kube/micro_time.h"
 #include "server/wire/json_writer.h"
+#include "server/wire/timestamp.h"
 
 namespace server::kube {
 namespace {
@@ -16,13 +16,6 @@ using wire::JsonWriter;
 constexpr std::chrono::minutes kBetweenWrites{1};
 // As long as kube-apiserver keeps Events.
 constexpr std::chrono::hours kForgetAfter{1};
-constexpr int kNotFound = 404;
-
-/// A metav1.Time.
-std::string WholeSeconds(EventRecorder::Clock::time_point time) {
-  std::string text = MicroTime(time);
-  return text.replace(text.find('.'), std::string::npos, "Z");
-}
 
 std::string UniqueName(const std::string& object, EventRecorder::Clock::time_point now) {
   std::array<char, 24> suffix{};
@@ -56,18 +49,19 @@ void EventRecorder::Record(const ObjectReference& about, const EventText& text, 
     name = series.name;
   }
   const std::string collection = "/api/v1/namespaces/" + about.ns + "/events";
+  const std::string timestamp = wire::Timestamp(std::chrono::floor<std::chrono::seconds>(now));
   if (count > 1) {
-    const ApiResponse response = api_->Send(
-        {.method = "PATCH",
-         .path = collection + "/" + name,
-         .body = R"({"count":)" + std::to_string(count) + R"(,"lastTimestamp":")" + WholeSeconds(now) + "\"}",
-         .content_type = "application/merge-patch+json"},
-        deadline, stop);
+    const ApiResponse response =
+        api_->Send({.method = "PATCH",
+                    .path = collection + "/" + name,
+                    .body = R"({"count":)" + std::to_string(count) + R"(,"lastTimestamp":")" + timestamp + "\"}",
+                    .content_type = "application/merge-patch+json"},
+                   deadline, stop);
     if (response.status == 200) {
       return;
     }
     if (response.status != kNotFound) {
-      throw ApiError(ApiError::Kind::kFailed, FailureText(response));
+      RejectResponse(response);
     }
   }
   std::string body;
@@ -97,15 +91,15 @@ void EventRecorder::Record(const ObjectReference& about, const EventText& text, 
   json.EndObject();
   json.Member("reportingComponent", component_);
   json.Member("reportingInstance", instance_);
-  json.Member("firstTimestamp", WholeSeconds(now));
-  json.Member("lastTimestamp", WholeSeconds(now));
+  json.Member("firstTimestamp", timestamp);
+  json.Member("lastTimestamp", timestamp);
   json.Key("count");
   json.Int(count);
   json.EndObject();
   const ApiResponse response =
       api_->Send({.method = "POST", .path = collection, .body = std::move(body)}, deadline, stop);
   if (response.status != 201) {
-    throw ApiError(ApiError::Kind::kFailed, FailureText(response));
+    RejectResponse(response);
   }
 }
 

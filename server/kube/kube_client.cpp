@@ -198,7 +198,7 @@ void KubeClient::Stream(const std::string& path, const std::function<bool(std::s
   };
   Converse(*connection, {.method = "GET", .path = path, .body = {}}, patience, exchange);
   if (exchange.response.status != 200) {
-    throw ApiError(ApiError::Kind::kFailed, FailureText(exchange.response));
+    RejectResponse(exchange.response);
   }
 } catch (const TlsConnectionError& error) {
   throw ApiError(KindOf(error), address_ + ": " + error.what());

@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <utility>
 
-#include "server/kube/micro_time.h"
 #include "server/kube/pause.h"
 #include "server/wire/json_writer.h"
+#include "server/wire/timestamp.h"
 
 namespace server::kube {
 namespace {
@@ -15,8 +15,6 @@ using std::chrono::seconds;
 using std::chrono::steady_clock;
 
 constexpr seconds kResignTimeout{2};
-constexpr int kNotFound = 404;
-constexpr int kConflict = 409;
 
 }  // namespace
 
@@ -75,7 +73,7 @@ void LeaderElection::Attempt(const std::stop_token& stop) {
   wanted.holder = options_.identity;
   wanted.duration = options_.lease_duration;
   if (!ours) {
-    wanted.acquired = MicroTime(std::chrono::system_clock::now());
+    wanted.acquired = wire::MicroTime(std::chrono::system_clock::now());
     wanted.transitions = found.version.empty() ? 0 : found.transitions + 1;
   }
   const auto sent = steady_clock::now();
@@ -102,15 +100,11 @@ LeaderElection::Record LeaderElection::Read(Deadline deadline, const std::stop_t
   if (response.status == kNotFound) {
     return {};
   }
-  const auto lease = Json::Parse(response.body);
-  if (response.status != 200 || !lease) {
-    throw ApiError(ApiError::Kind::kFailed, FailureText(response));
-  }
-  return Parse(*lease);
+  return Parse(ObjectIn(response));
 }
 
 bool LeaderElection::Write(const Record& record, Deadline deadline, const std::stop_token& stop) {
-  const std::string now = MicroTime(std::chrono::system_clock::now());
+  const std::string now = wire::MicroTime(std::chrono::system_clock::now());
   std::string body;
   wire::JsonWriter json(body, wire::JsonStyle::kCompact);
   json.BeginObject();
@@ -145,11 +139,7 @@ bool LeaderElection::Write(const Record& record, Deadline deadline, const std::s
   if (response.status == kConflict) {
     return false;
   }
-  const auto lease = Json::Parse(response.body);
-  if ((response.status != 200 && response.status != 201) || !lease) {
-    throw ApiError(ApiError::Kind::kFailed, FailureText(response));
-  }
-  Observe(Parse(*lease));
+  Observe(Parse(ObjectIn(response)));
   return true;
 }
 

@@ -12,7 +12,6 @@
 #include <thread>
 
 #include "server/kube/api.h"
-#include "server/kube/json.h"
 
 namespace server::kube {
 

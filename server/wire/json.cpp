@@ -1,23 +1,9 @@
 #include "server/wire/json.h"
 
-#include <array>
-#include <cstdio>
+#include "server/wire/timestamp.h"
 
 namespace server::wire {
 namespace {
-
-/// RFC 3339 in UTC, whole seconds: "2026-11-24T00:14:32Z".
-std::string TimestampText(std::chrono::sys_seconds time) {
-  const auto day = std::chrono::floor<std::chrono::days>(time);
-  const std::chrono::year_month_day date(day);
-  const std::chrono::hh_mm_ss clock(time - day);
-  std::array<char, 48> text{};
-  const int length = std::snprintf(
-      text.data(), text.size(), "%04d-%02u-%02uT%02d:%02d:%02dZ", static_cast<int>(date.year()),
-      static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()), static_cast<int>(clock.hours().count()),
-      static_cast<int>(clock.minutes().count()), static_cast<int>(clock.seconds().count()));
-  return {text.data(), static_cast<std::size_t>(length)};
-}
 
 /// One object with its kind and version in front; `write_members` writes the rest.
 template <typename WriteMembers>
@@ -69,7 +55,7 @@ void WriteItem(JsonWriter& json, const ExternalMetricValue& item) {
     json.Member(key, value);
   }
   json.EndObject();
-  json.Member("timestamp", TimestampText(item.timestamp));
+  json.Member("timestamp", Timestamp(item.timestamp));
   json.Member("value", item.value);
   json.EndObject();
 }

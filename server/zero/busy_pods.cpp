@@ -1,18 +1,13 @@
 #include "server/zero/busy_pods.h"
 
 #include <algorithm>
-#include <chrono>
 
+#include "server/kube/api.h"
 #include "server/kube/collection_watch.h"
-#include "server/kube/json.h"
 #include "server/zero/target_client.h"
 
 namespace server::zero {
 namespace {
-
-constexpr int kNotFound = 404;
-
-kube::Deadline Soon() { return std::chrono::steady_clock::now() + TargetClient::kPatience; }
 
 bool CanGoOnWith(char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); }
 
@@ -46,7 +41,7 @@ std::vector<Pod> PodClient::List(const std::string& ns, const std::string& selec
   std::vector<Pod> pods;
   const kube::Collection collection{.path = "/api/v1/namespaces/" + ns + "/pods",
                                     .selector = "labelSelector=" + kube::EscapeForQuery(selector)};
-  kube::ListAll(*api_, collection, Soon(), stop, [&](const kube::Json& pod) {
+  kube::ListAll(*api_, collection, TargetClient::Soon(), stop, [&](const kube::Json& pod) {
     const kube::Json metadata = pod["metadata"];
     pods.push_back({metadata["name"].String(), metadata["annotations"][kDeletionCost].String()});
   });
@@ -60,9 +55,9 @@ void PodClient::Write(const std::string& ns, const CostChange& change, const std
                   .path = "/api/v1/namespaces/" + ns + "/pods/" + change.pod,
                   .body = R"({"metadata":{"annotations":{")" + std::string(kDeletionCost) + "\":" + cost + "}}}",
                   .content_type = "application/merge-patch+json"},
-                 Soon(), stop);
-  if (response.status != 200 && response.status != kNotFound) {
-    throw kube::ApiError(kube::ApiError::Kind::kFailed, kube::FailureText(response));
+                 TargetClient::Soon(), stop);
+  if (response.status != 200 && response.status != kube::kNotFound) {
+    kube::RejectResponse(response);
   }
 }
 

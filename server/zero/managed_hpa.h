@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "metrics/label_selector.h"
-#include "server/kube/json.h"
+#include "server/kube/api.h"
 
 namespace server::zero {
 

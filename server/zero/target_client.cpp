@@ -2,8 +2,8 @@
 
 #include <chrono>
 
-#include "server/kube/micro_time.h"
 #include "server/wire/json_writer.h"
+#include "server/wire/timestamp.h"
 
 namespace server::zero {
 namespace {
@@ -14,25 +14,13 @@ using kube::Json;
 using wire::JsonStyle;
 using wire::JsonWriter;
 
-constexpr int kConflict = 409;
-
-kube::Deadline Soon() { return std::chrono::steady_clock::now() + TargetClient::kPatience; }
-
 std::string TimeLimit() { return "?timeout=" + std::to_string(TargetClient::kPatience.count()) + "s"; }
 
-Json Expect200(const ApiResponse& response) {
-  auto body = Json::Parse(response.body);
-  if (response.status != 200 || !body) {
-    throw ApiError(ApiError::Kind::kFailed, kube::FailureText(response));
-  }
-  return *std::move(body);
-}
-
 bool Written(const ApiResponse& response) {
-  if (response.status == kConflict) {
+  if (response.status == kube::kConflict) {
     return false;
   }
-  Expect200(response);
+  kube::ObjectIn(response);
   return true;
 }
 
@@ -47,7 +35,7 @@ TargetClient::TargetClient(std::shared_ptr<kube::Api> api) : api_(std::move(api)
 
 Scale TargetClient::ReadScale(const ManagedHpa& hpa, const std::stop_token& stop) {
   const std::string path = ScalePath(hpa, stop);
-  const Json scale = Expect200(api_->Send({.method = "GET", .path = path, .body = {}}, Soon(), stop));
+  const Json scale = kube::ObjectIn(api_->Send({.method = "GET", .path = path, .body = {}}, Soon(), stop));
   const std::int64_t replicas = scale["spec"]["replicas"].Int().value_or(0);  // Left out while it is 0.
   return {.replicas = static_cast<std::int32_t>(replicas),
           .resource_version = scale["metadata"]["resourceVersion"].String(),
@@ -93,7 +81,7 @@ bool TargetClient::WriteOwnership(const ManagedHpa& hpa, bool owns_zero, const s
   json.BeginObject();
   json.Member("type", "ScaledToZero");
   json.Member("status", owns_zero ? "True" : "False");
-  json.Member("lastTransitionTime", kube::MicroTime(std::chrono::system_clock::now()));
+  json.Member("lastTransitionTime", wire::MicroTime(std::chrono::system_clock::now()));
   json.Member("reason", owns_zero ? "HandedToHPA" : "TakenFromHPA");
   json.Member("message", owns_zero ? "queue-metrics-server found the target at 0 and lets the HPA wake it"
                                    : "queue-metrics-server keeps the target at 0");
@@ -121,7 +109,7 @@ std::string TargetClient::ScalePath(const ManagedHpa& hpa, const std::stop_token
       return path(known->second);
     }
   }
-  const Json list = Expect200(api_->Send({.method = "GET", .path = root, .body = {}}, Soon(), stop));
+  const Json list = kube::ObjectIn(api_->Send({.method = "GET", .path = root, .body = {}}, Soon(), stop));
   for (const Json& resource : list["resources"].Elements()) {
     const std::string name = resource["name"].String();
     // Subresources are listed with the kind of what they exchange.

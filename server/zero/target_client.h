@@ -30,6 +30,8 @@ class TargetClient {
 
   /// How long each call may take. A cluster that is slower than this is one to be careful with.
   static constexpr std::chrono::seconds kPatience{1};
+  /// When a call that begins now is late.
+  static kube::Deadline Soon() { return std::chrono::steady_clock::now() + kPatience; }
 
   Scale ReadScale(const ManagedHpa& hpa, const std::stop_token& stop);
 

@@ -409,12 +409,12 @@ void ZeroController::Tell(const Tracked& tracked, const Act& act, const std::str
   observer_.OnAct(act);
   try {
     events_.Record(ReferenceTo(tracked.hpa), {.warning = act.failed, .reason = reason, .message = act.text},
-                   std::chrono::system_clock::now(), steady_clock::now() + TargetClient::kPatience, stop);
+                   std::chrono::system_clock::now(), TargetClient::Soon(), stop);
   } catch (const std::exception& error) {
     observer_.OnTrouble("cannot write an event", error.what());
   }
 }
 
-bool ZeroController::MayWrite() const { return options_.leads_until() > steady_clock::now() + TargetClient::kPatience; }
+bool ZeroController::MayWrite() const { return options_.leads_until() > TargetClient::Soon(); }
 
 }  // namespace server::zero

@@ -15,7 +15,6 @@
 
 #include "server/kube/api.h"
 #include "server/kube/event_recorder.h"
-#include "server/kube/json.h"
 #include "server/zero/busy_pods.h"
 #include "server/zero/decision.h"
 #include "server/zero/managed_hpa.h"

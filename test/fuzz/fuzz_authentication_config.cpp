@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "server/auth/authentication_config.h"
-#include "server/kube/json.h"
+#include "server/kube/api.h"
 #include "test/fuzz/fuzzing.h"
 
 using fuzzing::Require;

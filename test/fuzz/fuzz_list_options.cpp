@@ -13,7 +13,7 @@
 #include "server/api/field_selector.h"
 #include "server/api/list_options.h"
 #include "server/http/request_target.h"
-#include "server/kube/json.h"
+#include "server/kube/api.h"
 #include "server/wire/json.h"
 #include "server/wire/protobuf.h"
 #include "test/fuzz/fuzzing.h"

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <string>
 
-#include "server/kube/json.h"
+#include "server/kube/api.h"
 #include "server/zero/managed_hpa.h"
 #include "test/fuzz/fuzzing.h"
 

@@ -10,7 +10,6 @@
 
 #include "server/kube/api.h"
 #include "server/kube/base64.h"
-#include "server/kube/json.h"
 #include "test/support/fake_api.h"
 
 namespace test {

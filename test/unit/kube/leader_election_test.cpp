@@ -5,7 +5,7 @@
 #include <mutex>
 #include <thread>
 
-#include "server/kube/micro_time.h"
+#include "server/wire/timestamp.h"
 #include "test/support/catch.h"
 #include "test/support/eventually.h"
 #include "test/support/fake_api.h"
@@ -197,8 +197,8 @@ TEST_CASE("failures and leaders are told") {
 
 TEST_CASE("times are written with their microseconds") {
   const auto time = std::chrono::system_clock::time_point(seconds(1'700'000'000)) + std::chrono::microseconds(1234);
-  CHECK(MicroTime(time) == "2023-11-14T22:13:20.001234Z");
-  CHECK(MicroTime(time - std::chrono::microseconds(1234)) == "2023-11-14T22:13:20.000000Z");
+  CHECK(wire::MicroTime(time) == "2023-11-14T22:13:20.001234Z");
+  CHECK(wire::MicroTime(time - std::chrono::microseconds(1234)) == "2023-11-14T22:13:20.000000Z");
 }
 
 }  // namespace

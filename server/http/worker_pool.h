@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-namespace server::auth {
+namespace server::http {
 
 /// Safe to use from several threads at once.
 class WorkerPool {
@@ -29,16 +29,20 @@ class WorkerPool {
     }
   }
 
-  /// `job` must not throw.
-  void Run(std::function<void()> job) {
+  /// `job` must not throw. Throws std::bad_alloc.
+  void Run(std::function<void()> job) { Insert(std::move(job), false); }
+  /// The same, before all that wait.
+  void RunNext(std::function<void()> job) { Insert(std::move(job), true); }
+
+ private:
+  void Insert(std::function<void()> job, bool next) {
     {
       const std::lock_guard lock(mutex_);
-      jobs_.push_back(std::move(job));
+      jobs_.insert(next ? jobs_.begin() : jobs_.end(), std::move(job));
     }
     available_.notify_one();
   }
 
- private:
   void Work(const std::stop_token& stop) {
     std::unique_lock lock(mutex_);
     while (available_.wait(lock, stop, [this] { return !jobs_.empty(); }) && !stop.stop_requested()) {
@@ -57,4 +61,4 @@ class WorkerPool {
   std::vector<std::jthread> threads_;       // Last, so that they end first.
 };
 
-}  // namespace server::auth
+}  // namespace server::http
