@@ -68,8 +68,10 @@ TEST_CASE("the least ACL is enough to read every type of queue, and no more than
   CHECK(client.IsUp());
 
   server.Command({"ACL", "SETUSER", "reader", "-xlen"});
-  CHECK_THAT(ErrorOf([&] { read("jobs:stream"); }).what(),
-             ContainsText(R"(was answered "NOPERM this user has no permissions to run the 'xlen' command)"));
+  // Redis 8 names the user instead of calling it "this".
+  const std::string refusal = ErrorOf([&] { read("jobs:stream"); }).what();
+  CHECK_THAT(refusal, ContainsText(R"(was answered "NOPERM)"));
+  CHECK_THAT(refusal, ContainsText("has no permissions to run the 'xlen' command"));
 
   CHECK(client.Ask({"RPUSH", "jobs:list", "c"}).type == metrics::redis::Reply::Type::kError);
 }
