@@ -83,8 +83,8 @@ SentinelSource::SentinelSource(EventLoop& loop, SentinelOptions options, RedisOb
   static Unobserved unobserved;
   sentinels_.reserve(options_.sentinels.size());
   for (const RedisEndpoint& endpoint : options_.sentinels) {
-    sentinels_.push_back(
-        {.connection = std::make_unique<RedisConnection>(loop, OptionsForSentinel(options_, endpoint), unobserved)});
+    sentinels_.emplace_back().connection =
+        std::make_unique<RedisConnection>(loop, OptionsForSentinel(options_, endpoint), unobserved);
   }
   timer_.emplace(loop, [this] { AskAll(); });
   timer_->Set(steady_clock::now());
