@@ -26,6 +26,9 @@ struct Outcome {
 void Write(const Reply& reply, std::string& out, std::size_t& elements, int depth) {
   Require(depth <= ReplyReader::kMaxDepth);
   switch (reply.type) {
+    case Reply::Type::kUnavailable:
+      Require(false);  // Nothing that a server sends reads as this.
+      break;
     case Reply::Type::kNil:
       out += "$-1\r\n";
       break;
