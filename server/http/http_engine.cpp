@@ -2,6 +2,7 @@
 
 #include <cstring>
 #include <ctime>
+#include <unordered_map>
 #include <utility>
 
 #include <httplib.h>
@@ -14,7 +15,7 @@ namespace {
 
 /// An answer on its way through cpp-httplib, whose handlers are given its own Request only; so they find it through the
 /// thread that serves it.
-thread_local Response* current_answer = nullptr;
+thread_local const Response* current_answer = nullptr;
 
 class MemoryStream final : public httplib::Stream {
  public:
@@ -69,21 +70,42 @@ std::string ReducedHead(const RequestHead& head) {
   return reduced + "\r\n";
 }
 
-/// The header lines that are not about framing. They go past the library, which would sort each into a map and print it
-/// through a two-kilobyte buffer: a third of what it costs. Compresses the body if that is worth it.
-std::string OwnHeaderLines(const RequestHead& head, Response& answer) {
-  std::string lines = "Date: " + HttpDate() + "\r\n";
+/// What the library is given for a body.
+std::string_view StandIn(const Response& answer) { return answer.body.empty() ? "" : "."; }
+
+/// The header lines that are not about framing, which go past the library. Compresses the body if that is worth it.
+void AppendOwnHeaderLines(const RequestHead& head, Response& answer, std::string& lines) {
+  const auto append = [&lines](std::string_view name, std::string_view value) {
+    lines.append(name).append(": ").append(value).append("\r\n");
+  };
+  append("Date", HttpDate());
   for (const auto& [name, value] : answer.headers) {
-    lines += name + ": " + value + "\r\n";
+    append(name, value);
   }
   if (answer.body.size() >= kGzipThreshold) {
-    lines += "Vary: Accept-Encoding\r\n";
+    append("Vary", "Accept-Encoding");
     if (AcceptsGzip(head.request.Header("Accept-Encoding").value_or(""))) {
       answer.body = Gzip(answer.body);
-      lines += "Content-Encoding: gzip\r\n";
+      append("Content-Encoding", "gzip");
     }
   }
-  return lines;
+}
+
+/// A response head as the library made it, without what differs among answers that it treats alike.
+struct FramedHead {
+  std::string status_line;
+  std::string before_length;
+  std::string after_length;
+  bool close = false;
+};
+
+FramedHead Cut(std::string_view response, const Response& answer, bool close) {
+  const std::string length = "Content-Length: " + std::to_string(StandIn(answer).size());
+  const std::size_t fields = response.find("\r\n") + 2;
+  const std::size_t rest = response.find(length + "\r\n", fields) + length.size();
+  const std::size_t end = response.find("\r\n\r\n", rest) + 4;
+  return {std::string(response.substr(0, fields)), std::string(response.substr(fields, rest - 1 - fields)),
+          std::string(response.substr(rest, end - rest)), close};
 }
 
 }  // namespace
@@ -113,12 +135,12 @@ class HttpEngine::Server final : public httplib::Server {
  private:
   static constexpr time_t kKeepAliveSeconds = 90;
 
-  static void FillIn(Response& answer, httplib::Response& response) {
+  static void FillIn(const Response& answer, httplib::Response& response) {
     response.status = answer.status;
     if (!answer.content_type.empty()) {
       response.set_header("Content-Type", answer.content_type);
     }
-    response.body = std::move(answer.body);
+    response.body = StandIn(answer);
   }
 };
 
@@ -135,16 +157,35 @@ HttpEngine::HttpEngine() : server_(std::make_unique<Server>()) {
 HttpEngine::~HttpEngine() = default;
 
 std::string HttpEngine::Render(const RequestHead& head, Response answer, bool& close) {
-  const std::string own_lines = OwnHeaderLines(head, answer);
-  current_answer = &answer;
   close = close || head.close;
-  bool connection_closed = false;
+  // The library sorts each header line into a map and prints it through a two-kilobyte buffer, which is a third of what
+  // an answer costs; so each thread remembers the heads that it got. A client that thinks of ever new Connection lines
+  // only makes it forget.
+  constexpr std::size_t kRemembered = 64;
+  thread_local std::unordered_map<std::string, FramedHead> remembered;
   const std::string reduced = ReducedHead(head);
-  MemoryStream stream(reduced);
-  const bool processed = server_->Process(stream, close, connection_closed);
-  close = close || connection_closed || !processed;
-  std::string response = stream.TakeOutput();
-  response.insert(response.find("\r\n") + 2, own_lines);
+  const std::string key = reduced + std::to_string(answer.status) + answer.content_type + (close ? 'c' : 'k') +
+                          std::string(StandIn(answer));
+  auto framed = remembered.find(key);
+  if (framed == remembered.end()) {
+    current_answer = &answer;
+    bool connection_closed = false;
+    MemoryStream stream(reduced);
+    const bool processed = server_->Process(stream, close, connection_closed);
+    if (remembered.size() == kRemembered) {
+      remembered.clear();
+    }
+    const FramedHead made = Cut(stream.TakeOutput(), answer, close || connection_closed || !processed);
+    framed = remembered.emplace(key, made).first;
+  }
+  const auto& [status_line, before_length, after_length, closes] = framed->second;
+  close = closes;
+  std::string response = status_line;
+  AppendOwnHeaderLines(head, answer, response);
+  response.append(before_length).append(std::to_string(answer.body.size())).append(after_length);
+  if (head.request.method != "HEAD") {
+    response.append(answer.body);
+  }
   return response;
 }
 
