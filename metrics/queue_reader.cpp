@@ -139,7 +139,7 @@ class QueueReader::Group : public std::enable_shared_from_this<Group> {
 
 void QueueReader::Read(std::vector<QueueQuestion> questions, Clock::time_point deadline, ReadCallback callback) {
   const auto request = std::make_shared<Request>(questions.size(), std::move(callback));
-  std::map<redis::RedisSource*, std::shared_ptr<Group>> groups;
+  std::vector<std::pair<redis::RedisSource*, std::shared_ptr<Group>>> groups;  // Few.
   const auto now = Clock::now();
   {
     const std::lock_guard lock(mutex_);
@@ -152,9 +152,13 @@ void QueueReader::Read(std::vector<QueueQuestion> questions, Clock::time_point d
         continue;
       }
       flight = std::make_shared<Flight>(Flight{latest, {{request, i}}});
-      auto& group = groups[question.source];
-      if (group == nullptr) group = std::make_shared<Group>(*this, *question.source, latest);
-      group->Add(std::move(question), flight);
+      auto group = std::find_if(groups.begin(), groups.end(),
+                                [&question](const auto& known) { return known.first == question.source; });
+      if (group == groups.end()) {
+        auto made = std::make_shared<Group>(*this, *question.source, latest);
+        group = groups.insert(group, {question.source, std::move(made)});
+      }
+      group->second->Add(std::move(question), flight);
     }
   }
   for (const auto& [source, group] : groups) group->Begin();

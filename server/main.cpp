@@ -225,11 +225,9 @@ int Serve(const ServeOptions& options) {
   });
   const auto handle = [&](const http::Request& request, http::Respond respond) {
     const auto begin = std::chrono::steady_clock::now();
-    const api::RequestInfo info = api::ParseRequestInfo(request);
-    const std::string metric = MetricLabel(info);
-    api.Handle(request, [&telemetry, &request, begin, info, metric, respond = std::move(respond)](
-                            http::Response response, const auth::Verdict& verdict) {
-      telemetry.OnRequest(info.verb, metric, response.status, std::chrono::steady_clock::now() - begin);
+    api.Handle(request, [&telemetry, &request, begin, info = api::ParseRequestInfo(request),
+                         respond = std::move(respond)](http::Response response, const auth::Verdict& verdict) {
+      telemetry.OnRequest(info.verb, MetricLabel(info), response.status, std::chrono::steady_clock::now() - begin);
       AuditAnswer(request, info, verdict, response.status);
       respond(std::move(response));
     });

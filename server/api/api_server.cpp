@@ -158,10 +158,12 @@ http::Response MetricResponse(const http::Request& request, const wire::MediaTyp
 std::string NewUuid() {
   thread_local std::mt19937_64 random{std::random_device{}()};
   std::string uuid = "xxxxxxxx-xxxx-4xxx-yxxx-xxxxxxxxxxxx";
-  for (char& digit : uuid) {
-    if (digit == 'x' || digit == 'y') {
-      const auto bits = random() & 0xfU;
-      digit = "0123456789abcdef"[digit == 'y' ? (bits & 0x3U) | 0x8U : bits];
+  std::uint64_t bits = 0;
+  for (std::size_t i = 0; i < uuid.size(); ++i) {
+    bits = i % 16 == 0 ? random() : bits >> 4U;
+    const std::uint64_t value = bits & 0xfU;
+    if (uuid[i] == 'x' || uuid[i] == 'y') {
+      uuid[i] = "0123456789abcdef"[uuid[i] == 'y' ? (value & 0x3U) | 0x8U : value];
     }
   }
   return uuid;
@@ -180,24 +182,41 @@ void AddCommonHeaders(const http::Request& request, http::Response& response) {
 
 ApiServer::ApiServer(ApiServerParts parts) : parts_(std::move(parts)) {}
 
+/// A request that access control has judged, until it is answered.
+class ApiServer::Exchange {
+ public:
+  Exchange(const http::Request& request, Answered answered, auth::Verdict verdict)
+      : request_(request), answered_(std::move(answered)), verdict_(std::move(verdict)) {}
+
+  const http::Request& request() const { return request_; }
+  const std::optional<auth::Denial>& denial() const { return verdict_.denial; }
+
+  void Respond(http::Response response) const {
+    AddCommonHeaders(request_, response);
+    answered_(std::move(response), verdict_);
+  }
+
+ private:
+  const http::Request& request_;
+  const Answered answered_;
+  const auth::Verdict verdict_;
+};
+
 void ApiServer::Handle(const http::Request& request, Answered answered) const noexcept {
-  parts_.access.Check(request, [this, &request, answered = std::move(answered)](auth::Verdict verdict) {
-    const http::Respond respond = [&request, answered, verdict](http::Response response) {
-      AddCommonHeaders(request, response);
-      answered(std::move(response), verdict);
-    };
-    OrError(request, respond, [&] {
-      if (verdict.denial) {
-        respond(Denied(request, *verdict.denial));
+  parts_.access.Check(request, [this, &request, answered = std::move(answered)](auth::Verdict verdict) mutable {
+    const auto exchange = std::make_shared<const Exchange>(request, std::move(answered), std::move(verdict));
+    OrError(*exchange, [&] {
+      if (exchange->denial()) {
+        exchange->Respond(Denied(request, *exchange->denial()));
       } else {
-        Answer(request, respond);
+        Answer(exchange);
       }
     });
   });
 }
 
 template <typename Act>
-void ApiServer::OrError(const http::Request& request, const http::Respond& respond, Act answer) const noexcept {
+void ApiServer::OrError(const Exchange& exchange, Act answer) const noexcept {
   wire::Status status;
   try {
     answer();
@@ -205,35 +224,37 @@ void ApiServer::OrError(const http::Request& request, const http::Respond& respo
   } catch (const ApiError& error) {
     status = error.status();
   } catch (const std::exception& error) {
-    parts_.report_failure(request, error.what());
+    parts_.report_failure(exchange.request(), error.what());
     status = wire::InternalError("the server's log says why");
   }
-  respond(EncodeError(request, status));
+  exchange.Respond(EncodeError(exchange.request(), status));
 }
 
-void ApiServer::Answer(const http::Request& request, const http::Respond& respond) const {
+void ApiServer::Answer(const ExchangePtr& exchange) const {
+  const http::Request& request = exchange->request();
   const std::string& first = request.segments.front();
   if (first == "apis") {
-    return AnswerApis(request, respond);
+    return AnswerApis(exchange);
   }
   if (first == "healthz" || first == "livez" || first == "readyz") {
-    return respond(AnswerHealth(request));
+    return exchange->Respond(AnswerHealth(request));
   }
   if (first == "openapi") {
-    return respond(AnswerOpenApi(request));
+    return exchange->Respond(AnswerOpenApi(request));
   }
   if (request.segments.size() == 1 && first == "metrics") {
     RequireMethod(request, true);
-    return respond({200, "text/plain; version=0.0.4; charset=utf-8", parts_.render_metrics(), {}});
+    return exchange->Respond({200, "text/plain; version=0.0.4; charset=utf-8", parts_.render_metrics(), {}});
   }
   if (request.segments.size() == 1 && first == "version") {
     RequireMethod(request, false);
-    return respond({200, std::string(wire::kJsonMediaType), VersionJson(parts_.version), {}});
+    return exchange->Respond({200, std::string(wire::kJsonMediaType), VersionJson(parts_.version), {}});
   }
   throw ApiError(wire::RouteNotFound());
 }
 
-void ApiServer::AnswerApis(const http::Request& request, const http::Respond& respond) const {
+void ApiServer::AnswerApis(const ExchangePtr& exchange) const {
+  const http::Request& request = exchange->request();
   std::span<const std::string> path = request.segments;
   if (path.back().empty()) {
     path = path.first(path.size() - 1);
@@ -245,37 +266,37 @@ void ApiServer::AnswerApis(const http::Request& request, const http::Respond& re
   }
   RequireMethod(request, false);
   if (metric) {
-    return AnswerMetric(request, path[4], path[5], respond);
+    return AnswerMetric(exchange, path[4], path[5]);
   }
   if (path.size() == 1) {
     // A client that can read the aggregated document gets it, whatever else it accepts.
     if (const auto aggregated = TryNegotiate(request, kAggregatedOffer)) {
-      return respond(AggregatedDiscovery(request, *aggregated, DescribeAll(parts_.provider.List())));
+      return exchange->Respond(AggregatedDiscovery(request, *aggregated, DescribeAll(parts_.provider.List())));
     }
   }
   const wire::MediaType type = Negotiate(request, kDocumentOffer);
   switch (path.size()) {
     case 1:
-      return respond(Encode(request, type, DescribeGroups()));
+      return exchange->Respond(Encode(request, type, DescribeGroups()));
     case 2:
-      return respond(Encode(request, type, DescribeGroup()));
+      return exchange->Respond(Encode(request, type, DescribeGroup()));
     default:
-      return respond(Encode(request, type, DescribeResources(parts_.provider.List())));
+      return exchange->Respond(Encode(request, type, DescribeResources(parts_.provider.List())));
   }
 }
 
-void ApiServer::AnswerMetric(const http::Request& request, const std::string& ns, const std::string& metric,
-                             const http::Respond& respond) const {
+void ApiServer::AnswerMetric(const ExchangePtr& exchange, const std::string& ns, const std::string& metric) const {
+  const http::Request& request = exchange->request();
   const wire::MediaType type = Negotiate(request, kMetricOffer);
   metrics::MetricQuery query{.ns = ns, .metric = LowerCase(metric), .selector = {}, .deadline = Deadline(request)};
   query.selector = ParseListOptions(request);
-  // `metric` is a part of `request`, which lives until there is an answer.
-  parts_.provider.Get(
-      query, [this, &request, &metric, type, deadline = query.deadline, respond](metrics::MetricResult result) {
-        OrError(request, respond, [&] {
-          respond(MetricResponse(request, type, metric, SamplesOf(std::move(result), metric, deadline)));
-        });
-      });
+  // `metric` is a part of the request, which lives until there is an answer.
+  parts_.provider.Get(query, [this, exchange, &metric, type, deadline = query.deadline](metrics::MetricResult result) {
+    OrError(*exchange, [&] {
+      exchange->Respond(
+          MetricResponse(exchange->request(), type, metric, SamplesOf(std::move(result), metric, deadline)));
+    });
+  });
 }
 
 std::chrono::steady_clock::time_point ApiServer::Deadline(const http::Request& request) const {

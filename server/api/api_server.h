@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -49,16 +50,18 @@ class ApiServer {
   void Handle(const http::Request& request, Answered answered) const noexcept;
 
  private:
-  void Answer(const http::Request& request, const http::Respond& respond) const;
-  void AnswerApis(const http::Request& request, const http::Respond& respond) const;
-  void AnswerMetric(const http::Request& request, const std::string& ns, const std::string& metric,
-                    const http::Respond& respond) const;
+  class Exchange;
+  using ExchangePtr = std::shared_ptr<const Exchange>;
+
+  void Answer(const ExchangePtr& exchange) const;
+  void AnswerApis(const ExchangePtr& exchange) const;
+  void AnswerMetric(const ExchangePtr& exchange, const std::string& ns, const std::string& metric) const;
   http::Response AnswerOpenApi(const http::Request& request) const;
   http::Response AnswerHealth(const http::Request& request) const;
 
-  /// Calls `answer`, which calls `respond` as its last act or throws; then the error is the answer.
+  /// Calls `answer`, which responds as its last act or throws; then the error is the answer.
   template <typename Act>
-  void OrError(const http::Request& request, const http::Respond& respond, Act answer) const noexcept;
+  void OrError(const Exchange& exchange, Act answer) const noexcept;
 
   std::chrono::steady_clock::time_point Deadline(const http::Request& request) const;
 

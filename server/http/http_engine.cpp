@@ -61,7 +61,9 @@ const std::string& HttpDate() {
 /// What the library has to decide on, and no more: it would percent-decode header values, cut answers to a Range,
 /// compress each small answer, read bodies and refuse methods it has not heard of.
 std::string ReducedHead(const RequestHead& head) {
-  std::string reduced = (head.request.method == "HEAD" ? "HEAD / " : "GET / ") + head.version + "\r\n";
+  std::string reduced;
+  reduced.reserve(128);
+  reduced.append(head.request.method == "HEAD" ? "HEAD / " : "GET / ").append(head.version).append("\r\n");
   for (const auto& [name, value] : head.request.headers) {
     if (EqualsIgnoringCase(name, "Connection")) {
       reduced += "Connection: " + value + "\r\n";
@@ -162,10 +164,11 @@ std::string HttpEngine::Render(const RequestHead& head, Response answer, bool& c
   // an answer costs; so each thread remembers the heads that it got. A client that thinks of ever new Connection lines
   // only makes it forget.
   constexpr std::size_t kRemembered = 64;
+  constexpr std::size_t kUsualHead = 512;
   thread_local std::unordered_map<std::string, FramedHead> remembered;
   const std::string reduced = ReducedHead(head);
-  const std::string key = reduced + std::to_string(answer.status) + answer.content_type + (close ? 'c' : 'k') +
-                          std::string(StandIn(answer));
+  std::string key = std::to_string(answer.status) + (close ? 'c' : 'k');
+  key.append(StandIn(answer)).append(answer.content_type).append(reduced);
   auto framed = remembered.find(key);
   if (framed == remembered.end()) {
     current_answer = &answer;
@@ -180,7 +183,9 @@ std::string HttpEngine::Render(const RequestHead& head, Response answer, bool& c
   }
   const auto& [status_line, before_length, after_length, closes] = framed->second;
   close = closes;
-  std::string response = status_line;
+  std::string response;
+  response.reserve(kUsualHead + answer.body.size());
+  response += status_line;
   AppendOwnHeaderLines(head, answer, response);
   response.append(before_length).append(std::to_string(answer.body.size())).append(after_length);
   if (head.request.method != "HEAD") {

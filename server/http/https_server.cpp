@@ -77,6 +77,13 @@ UniqueFd Listen(const std::string& host, std::uint16_t port) {
   return listener;
 }
 
+/// SSL_get_error() takes an error of before for one of now. Clearing none is not free.
+void ForgetErrors() {
+  if (ERR_peek_error() != 0) {
+    ERR_clear_error();
+  }
+}
+
 /// What this process may open, less what it needs itself: for its backend, its files, and the next client, which is
 /// accepted before another one has to go.
 std::size_t DescriptorsForConnections() {
@@ -587,7 +594,7 @@ class HttpsServer::Reactor {
     while (length == 0 && !error && connection.readable) {
       connection.scanned = connection.input.size();
       std::array<char, 16 * 1024> buffer;  // NOLINT(cppcoreguidelines-pro-type-member-init): filled by SSL_read
-      ERR_clear_error();
+      ForgetErrors();
       const int count = SSL_read(connection.ssl(), buffer.data(), static_cast<int>(buffer.size()));
       if (count <= 0) {
         if (SSL_get_error(connection.ssl(), count) != SSL_ERROR_WANT_READ) {
@@ -647,7 +654,7 @@ class HttpsServer::Reactor {
 
   bool WriteResponse(Connection& connection, bool& progress) const {
     while (connection.sent < connection.output.size()) {
-      ERR_clear_error();
+      ForgetErrors();
       std::size_t count = 0;
       const int result = SSL_write_ex(connection.ssl(), connection.output.data() + connection.sent,
                                       connection.output.size() - connection.sent, &count);
@@ -659,7 +666,9 @@ class HttpsServer::Reactor {
       connection.sent += count;
     }
     connection.output = {};
-    connection.answered = true;
+    if (!std::exchange(connection.answered, true)) {
+      SSL_clear_mode(connection.ssl(), SSL_MODE_RELEASE_BUFFERS);  // Until the client is idle: see Sweep().
+    }
     if (!connection.close_after_response) {
       AwaitHead(connection);
       return !draining_;
@@ -724,8 +733,11 @@ class HttpsServer::Reactor {
     ResumeAccepting();
     for (auto it = connections_.begin(); it != connections_.end();) {
       const auto current = it++;
-      if (current->second.deadline <= now) {
+      const Connection& connection = current->second;
+      if (connection.deadline <= now) {
         Close(current);
+      } else if (connection.state == Connection::State::kHead && now - connection.since > kSweepInterval) {
+        SSL_free_buffers(connection.ssl());
       }
     }
   }

@@ -150,6 +150,7 @@ std::size_t FindHeadEnd(std::string_view received, std::size_t scanned, const He
 RequestHead ParseHead(std::string_view head, const HeadLimits& limits, std::optional<HeadError>& error) {
   RequestHead parsed;
   head.remove_suffix(2);  // The blank line.
+  parsed.request.headers.reserve(static_cast<std::size_t>(std::count(head.begin(), head.end(), '\n')));
   error = ParseRequestLine(TakeLine(head), parsed);
   while (!error && !head.empty()) {
     if (parsed.request.headers.size() == limits.lines) {

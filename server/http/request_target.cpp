@@ -1,5 +1,7 @@
 #include "server/http/request_target.h"
 
+#include <algorithm>
+
 namespace server::http {
 namespace {
 
@@ -83,6 +85,7 @@ std::optional<RequestTarget> ParseRequestTarget(std::string_view target) {
   }
   RequestTarget parsed;
   std::string_view rest = std::string_view(*path).substr(1);
+  parsed.segments.reserve(static_cast<std::size_t>(std::count(path->begin(), path->end(), '/')));
   for (std::size_t slash = rest.find('/'); slash != std::string_view::npos; slash = rest.find('/')) {
     parsed.segments.emplace_back(rest.substr(0, slash));
     rest.remove_prefix(slash + 1);

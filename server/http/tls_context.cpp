@@ -86,7 +86,7 @@ TlsContext::TlsContext(const TlsMaterial& material) : context_(SSL_CTX_new(TLS_s
   if (SSL_CTX_set_cipher_list(context, "ECDHE+AESGCM:ECDHE+CHACHA20") != 1) {
     throw OpensslError("cannot set the cipher suites");
   }
-  // Buffers of idle connections are given back, and a write may be tried again from another place of memory.
+  // Buffers are given back when they are empty, and a write may be tried again from another place of memory.
   SSL_CTX_set_mode(context,
                    SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
   SSL_CTX_set_read_ahead(context, 1);  // One read() for a request instead of one for each record's header and body.

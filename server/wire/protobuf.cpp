@@ -1,6 +1,7 @@
 #include "server/wire/protobuf.h"
 
-#include <array>
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
 
@@ -14,12 +15,12 @@ class MessageWriter {
 
   void Varint(int field, std::int64_t value) {
     Tag(field, 0);
-    AppendVarint(out_.size(), static_cast<std::uint64_t>(value));
+    AppendVarint(static_cast<std::uint64_t>(value));
   }
 
   void Bytes(int field, std::string_view value) {
     Tag(field, 2);
-    AppendVarint(out_.size(), value.size());
+    AppendVarint(value.size());
     out_ += value;
   }
 
@@ -35,23 +36,23 @@ class MessageWriter {
     Tag(field, 2);
     const std::size_t begin = out_.size();
     write_fields();
-    AppendVarint(begin, out_.size() - begin);
+    const std::size_t end = out_.size();
+    AppendVarint(end - begin);
+    std::rotate(out_.begin() + static_cast<std::ptrdiff_t>(begin), out_.begin() + static_cast<std::ptrdiff_t>(end),
+                out_.end());
   }
 
  private:
   void Tag(int field, unsigned wire_type) {
-    AppendVarint(out_.size(), static_cast<std::uint64_t>(field) << 3U | wire_type);
+    AppendVarint(static_cast<std::uint64_t>(field) << 3U | wire_type);
   }
 
-  void AppendVarint(std::size_t position, std::uint64_t value) {
-    std::array<char, 10> bytes{};
-    std::size_t length = 0;
+  void AppendVarint(std::uint64_t value) {
     while (value >= 0x80) {
-      bytes[length++] = static_cast<char>(value | 0x80U);
+      out_ += static_cast<char>(value | 0x80U);
       value >>= 7U;
     }
-    bytes[length++] = static_cast<char>(value);
-    out_.insert(position, bytes.data(), length);
+    out_ += static_cast<char>(value);
   }
 
   std::string& out_;
