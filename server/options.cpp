@@ -3,11 +3,15 @@
 #include <array>
 #include <charconv>
 #include <cstdlib>
+#include <span>
+#include <string_view>
 
 #include <CLI/CLI.hpp>
 #include <arpa/inet.h>
 
 #include "metrics/duration.h"
+#include "metrics/go_quote.h"
+#include "metrics/nearest_name.h"
 #include "metrics/queue_config.h"
 #include "metrics/queue_layouts.h"
 #include "server/build_info.h"
@@ -391,6 +395,38 @@ void Validate(const RawOptions& raw, ServeOptions& options, Validator& validator
   options.log_level = validator.ParseChoice("--log-level", raw.log_level, kLevels).value_or(options.log_level);
 }
 
+/// Without the dashes of options.
+std::string Guess(std::string_view name, std::span<const std::string_view> known, const std::string& dashes) {
+  const auto nearest = metrics::NearestName(name, known);
+  return nearest ? "; did you mean " + dashes + std::string(*nearest) + "?" : "";
+}
+
+/// What is wrong with words that `app` could not take. Of an option it tells the name alone, and no word behind it:
+/// that may be a secret.
+std::string Misunderstood(const CLI::App& app, const CLI::ParseError& error) {
+  constexpr auto kCommands = std::to_array<std::string_view>({"serve", "check"});
+  const std::vector<std::string> words = app.remaining(true);
+  const auto commands = app.get_subcommands();
+  if (commands.empty()) {
+    return words.empty() || words.front().starts_with('-')
+               ? "a command must come first: serve or check\n"
+               : metrics::GoQuote(words.front()) + ": there is no such command" + Guess(words.front(), kCommands, "") +
+                     "\n";
+  }
+  std::vector<std::string_view> options;
+  for (const CLI::Option* option : commands.front()->get_options()) {
+    options.emplace_back(option->get_lnames().front());
+  }
+  std::string text;
+  for (const std::string& word : words) {
+    if (word.starts_with("--")) {
+      const std::string name = word.substr(0, word.find('='));
+      text += name + ": there is no such option" + Guess(name.substr(2), options, "--") + "\n";
+    }
+  }
+  return text.empty() ? std::string(error.what()) + "\n" : text;
+}
+
 }  // namespace
 
 std::variant<ServeOptions, CheckOptions, Exit> ParseCommandLine(int argc, const char* const* argv) {
@@ -412,7 +448,7 @@ std::variant<ServeOptions, CheckOptions, Exit> ParseCommandLine(int argc, const 
   } catch (const CLI::CallForVersion&) {
     return Exit{EXIT_SUCCESS, std::string(kVersion) + "\n"};
   } catch (const CLI::ParseError& error) {
-    return Exit{EXIT_FAILURE, std::string(error.what()) + "\nTry queue-metrics-server serve --help.\n"};
+    return Exit{EXIT_FAILURE, Misunderstood(app, error) + "Try queue-metrics-server serve --help.\n"};
   }
   Validator validator;
   ServeOptions serve_options;

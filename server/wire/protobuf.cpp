@@ -43,9 +43,7 @@ class MessageWriter {
   }
 
  private:
-  void Tag(int field, unsigned wire_type) {
-    AppendVarint(static_cast<std::uint64_t>(field) << 3U | wire_type);
-  }
+  void Tag(int field, unsigned wire_type) { AppendVarint(static_cast<std::uint64_t>(field) << 3U | wire_type); }
 
   void AppendVarint(std::uint64_t value) {
     while (value >= 0x80) {

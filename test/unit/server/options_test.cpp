@@ -50,6 +50,15 @@ TEST_CASE("every wrong value is named, all at once", "[server]") {
   CHECK(refusal.find("--auth=") == refusal.rfind("--auth="));  // What no mode asks for is not missing.
 }
 
+TEST_CASE("a misspelt command or option is named, with what was meant", "[server]") {
+  CHECK_THAT(Refusal({"chekc"}), ContainsText("\"chekc\": there is no such command; did you mean check?"));
+  CHECK_THAT(Refusal({}), ContainsText("a command must come first: serve or check"));
+  const std::string refusal = Refusal({"serve", "--redis-ulr=redis://r", "--redis-password", "hunter2"});
+  CHECK_THAT(refusal, ContainsText("--redis-ulr: there is no such option; did you mean --redis-url?"));
+  CHECK_THAT(refusal, ContainsText("--redis-password: there is no such option"));
+  CHECK(refusal.find("hunter2") == std::string::npos);
+}
+
 TEST_CASE("nobody is let in by accident", "[server]") {
   CHECK_THAT(Refusal({"serve", "--redis-url", "redis://r"}), ContainsText("--auth: outside of a cluster needs"));
   CHECK_THAT(Refusal({"serve", "--redis-url", "redis://r", "--auth", "none"}), ContainsText("loopback"));
