@@ -225,16 +225,21 @@ class Reader {
     SourceConfig source{.name = name, .servers = {}, .credentials = {}, .tls = {}};
     bool tls_by_url = false;
     Keys keys = CredentialKeys(source.credentials);
-    keys.insert(keys.begin(), {{"url", [&](const YamlValue& value) { tls_by_url = ReadUrl(value, source); }},
-                               {"sentinel", [&](const YamlValue& value) { source.servers = ReadSentinel(value); }},
-                               {"cluster", [&](const YamlValue& value) { source.servers = ReadCluster(value); }},
-                               {"tls", [&](const YamlValue& value) { source.tls = ReadTls(value); }},
-                               {"timeout", [&](const YamlValue& value) {
-                                  const auto timeout =
-                                      Duration(value, "timeout", std::chrono::milliseconds(1), std::chrono::seconds(30),
-                                               "from 1ms to 30s, such as 1s");
-                                  if (timeout) source.timeout = std::chrono::ceil<std::chrono::milliseconds>(*timeout);
-                                }}});
+    keys.insert(keys.begin(),
+                {{"url", [&](const YamlValue& value) { tls_by_url = ReadUrl(value, source); }},
+                 {"sentinel", [&](const YamlValue& value) { source.servers = ReadSentinel(value); }},
+                 {"cluster", [&](const YamlValue& value) { source.servers = ReadCluster(value); }},
+                 {"tls", [&](const YamlValue& value) { source.tls = ReadTls(value); }},
+                 {"protocol",
+                  [&](const YamlValue& value) {
+                    const auto version = Whole(value, "protocol", 2, 3, "2 or 3: the version of RESP that is spoken");
+                    if (version) source.protocol = static_cast<redis::Protocol>(*version);
+                  }},
+                 {"timeout", [&](const YamlValue& value) {
+                    const auto timeout = Duration(value, "timeout", std::chrono::milliseconds(1),
+                                                  std::chrono::seconds(30), "from 1ms to 30s, such as 1s");
+                    if (timeout) source.timeout = std::chrono::ceil<std::chrono::milliseconds>(*timeout);
+                  }}});
     ReadKeys(node, what, keys);
     const YamlValue* url = FindKey(node, "url");
     const auto kinds = (url != nullptr ? 1 : 0) + (FindKey(node, "sentinel") != nullptr ? 1 : 0) +

@@ -57,6 +57,7 @@ struct SourceConfig {
   /// None: plain text.
   std::optional<redis::TlsOptions> tls;
   std::chrono::milliseconds timeout{1000};
+  redis::Protocol protocol = redis::Protocol::kResp2;
 
   bool operator==(const SourceConfig&) const = default;
 };

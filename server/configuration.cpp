@@ -103,7 +103,8 @@ struct SourceOptionsMaker {
                                         .credentials = credentials,
                                         .timeout = source.timeout,
                                         .name = source.name,
-                                        .tls = source.tls};
+                                        .tls = source.tls,
+                                        .protocol = source.protocol};
   }
   metrics::redis::SourceOptions operator()(const metrics::SentinelServers& servers) const {
     return metrics::redis::SentinelOptions{.master_name = servers.master,
@@ -114,14 +115,16 @@ struct SourceOptionsMaker {
                                            .credentials = credentials,
                                            .tls = source.tls,
                                            .timeout = source.timeout,
-                                           .name = source.name};
+                                           .name = source.name,
+                                           .protocol = source.protocol};
   }
   metrics::redis::SourceOptions operator()(const metrics::ClusterServers& servers) const {
     return metrics::redis::ClusterOptions{.seeds = servers.seeds,
                                           .credentials = credentials,
                                           .tls = source.tls,
                                           .timeout = source.timeout,
-                                          .name = source.name};
+                                          .name = source.name,
+                                          .protocol = source.protocol};
   }
 };
 

@@ -32,19 +32,17 @@ std::optional<QueueCounts> Arq::Count(const QueueRead& read, std::span<const red
   if (delayed) counts.delayed = cursor.Count("ZCOUNT", read.queue);
   if (!waiting && !in_flight && !oldest_age) return counts;
   const std::int64_t due = cursor.Count("ZCOUNT", read.queue);
-  const auto jobs_and_scores = cursor.Texts("ZRANGEBYSCORE", read.queue);
-  if (cursor.AtEnd() && !jobs_and_scores.empty()) {
-    for (std::size_t i = 0; i + 1 < jobs_and_scores.size(); i += 2) {
-      more.Add({"EXISTS", "arq:in-progress:" + std::string(jobs_and_scores[i])});
-    }
+  const auto jobs = cursor.MembersAndScores("ZRANGEBYSCORE", read.queue);
+  if (cursor.AtEnd() && !jobs.empty()) {
+    for (const auto& [job, score] : jobs) more.Add({"EXISTS", "arq:in-progress:" + std::string(job)});
     return std::nullopt;
   }
   std::optional<TimePoint> since;
-  for (std::size_t i = 0; i + 1 < jobs_and_scores.size(); i += 2) {
-    if (cursor.Count("EXISTS", jobs_and_scores[i]) > 0) {
+  for (const auto& [job, score] : jobs) {
+    if (cursor.Count("EXISTS", job) > 0) {
       ++counts.in_flight;
     } else if (!since) {
-      since = TimeFromNumber(jobs_and_scores[i + 1], TimeUnit::kMilliseconds);
+      since = TimeFromNumber(score, TimeUnit::kMilliseconds);
     }
   }
   if (waiting != in_flight && due > static_cast<std::int64_t>(kMaxJobs)) {

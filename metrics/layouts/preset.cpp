@@ -20,8 +20,8 @@ void KeepEarlier(std::optional<TimePoint>& earliest, std::optional<TimePoint> ti
 
 /// When the first job of a delayed set is due, if it is.
 std::optional<TimePoint> FirstDue(const DelayedSet& set, std::string_view key, ReplyCursor& cursor) {
-  const auto job_and_score = cursor.Texts("ZRANGEBYSCORE", key);
-  return job_and_score.size() < 2 ? std::nullopt : TimeFromNumber(job_and_score[1], set.unit);
+  const auto jobs = cursor.MembersAndScores("ZRANGEBYSCORE", key);
+  return jobs.empty() ? std::nullopt : TimeFromNumber(jobs.front().score, set.unit);
 }
 
 bool BeginsWith(std::string_view text, std::string_view beginning) {

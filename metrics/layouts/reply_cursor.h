@@ -12,6 +12,12 @@
 
 namespace metrics::layouts {
 
+/// Of a sorted set.
+struct MemberAndScore {
+  std::string_view member;
+  std::string_view score;
+};
+
 /// Each call takes the next reply. `command` and `key` are what was asked, for the error if the reply is not what the
 /// command gives: MetricUnavailableError. The replies must outlive what is returned.
 class ReplyCursor {
@@ -28,6 +34,8 @@ class ReplyCursor {
   std::optional<std::string_view> Text(std::string_view command, std::string_view key);
   /// A list of strings. Empty for a key that does not exist.
   std::vector<std::string_view> Texts(std::string_view command, std::string_view key);
+  /// What WITHSCORES gives: in turn in RESP2, in pairs in RESP3. Empty for a key that does not exist.
+  std::vector<MemberAndScore> MembersAndScores(std::string_view command, std::string_view key);
 
  private:
   std::span<const redis::Reply> rest_;

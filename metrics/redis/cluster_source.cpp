@@ -43,7 +43,8 @@ class ClusterSource::Node final : public RedisObserver, public std::enable_share
                     .credentials = owner.options_.credentials,
                     .timeout = owner.options_.timeout,
                     .name = owner.options_.name,
-                    .tls = owner.options_.tls},
+                    .tls = owner.options_.tls,
+                    .protocol = owner.options_.protocol},
                    *this),
         owner_(owner) {}
 

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "metrics/redis/redis_options.h"
 #include "metrics/redis/redis_url.h"
 #include "metrics/redis/reply.h"
 #include "metrics/redis/resp.h"
@@ -15,24 +16,25 @@ namespace metrics::redis {
 /// Why a server is not believed to be the master, from its reply to ROLE. The text completes "Redis at HOST:PORT ".
 std::optional<Failure> RefusalOfRole(const Reply& reply);
 
-/// AUTH if there are credentials, SELECT if the database is not 0, and PING: nothing that a least ACL would have to
-/// grant besides. PING proves that Redis itself is alive, not only the kernel that accepts its connections. And ROLE,
-/// if it must be the master.
+/// AUTH if there are credentials, HELLO (with the credentials) if it is to be RESP3, SELECT if the database is not 0,
+/// and PING: nothing that a least ACL would have to grant besides. PING proves that Redis itself is alive, not only the
+/// kernel that accepts its connections. And ROLE, if it must be the master.
 class Handshake {
  public:
-  Handshake(const Credentials& credentials, std::uint32_t database, bool must_be_master = false);
+  Handshake(const Credentials& credentials, std::uint32_t database, Protocol protocol = Protocol::kResp2,
+            bool must_be_master = false);
 
   const std::string& bytes() const { return batch_.bytes(); }
 
   /// Takes the next reply; only until done(). Returns why the connection cannot be used: the text completes
-  /// "Redis at HOST:PORT ", and never quotes the answer to AUTH, which may repeat the password.
+  /// "Redis at HOST:PORT ", and never quotes the answer to AUTH or HELLO, which may repeat the password.
   std::optional<Failure> Take(const Reply& reply);
 
   /// All is answered, and nothing was refused.
   bool done() const { return next_ == steps_.size(); }
 
  private:
-  enum class Step : std::uint8_t { kAuth, kSelect, kPing, kRole };
+  enum class Step : std::uint8_t { kAuth, kHello, kSelect, kPing, kRole };
 
   std::uint32_t database_;
   Batch batch_;

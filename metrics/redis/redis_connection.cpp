@@ -234,7 +234,7 @@ void RedisConnection::Secure() {
 void RedisConnection::ShakeHands() {
   try {
     handshake_.emplace(options_.credentials ? options_.credentials() : Credentials{}, endpoint_.database,
-                       target_ == Target::kMaster);
+                       options_.protocol, target_ == Target::kMaster);
   } catch (const std::exception& error) {
     CloseSocket();
     FailAttempt(UnavailableKind::kAuth, std::string("cannot be given credentials: ") + error.what());

@@ -33,6 +33,9 @@ struct TlsOptions {
   bool operator==(const TlsOptions&) const = default;
 };
 
+/// Which of Redis' protocols is spoken. Replies mean the same in both.
+enum class Protocol : std::uint8_t { kResp2 = 2, kResp3 = 3 };
+
 /// Asked at each connect, so that rotated credentials are found; on the I/O thread, so it must be quick. What it throws
 /// is told to clients and must hold no secret. Empty: there is no AUTH.
 using CredentialsSource = std::function<Credentials()>;
@@ -47,6 +50,7 @@ struct RedisOptions {
   std::string name = "default";
   /// None: plain text.
   std::optional<TlsOptions> tls{};
+  Protocol protocol = Protocol::kResp2;
 };
 
 /// The master that Sentinels watch over.
@@ -63,6 +67,8 @@ struct SentinelOptions {
   std::optional<TlsOptions> tls{};
   std::chrono::milliseconds timeout{1000};
   std::string name = "default";
+  /// With the Sentinels, too.
+  Protocol protocol = Protocol::kResp2;
 };
 
 /// A Redis Cluster.
@@ -74,6 +80,7 @@ struct ClusterOptions {
   std::optional<TlsOptions> tls{};
   std::chrono::milliseconds timeout{1000};
   std::string name = "default";
+  Protocol protocol = Protocol::kResp2;
 };
 
 using SourceOptions = std::variant<RedisOptions, SentinelOptions, ClusterOptions>;

@@ -32,7 +32,8 @@ RedisOptions OptionsForSentinel(const SentinelOptions& options, RedisEndpoint en
           .credentials = options.sentinel_credentials,
           .timeout = options.timeout,
           .name = options.name,
-          .tls = options.sentinel_tls};
+          .tls = options.sentinel_tls,
+          .protocol = options.protocol};
 }
 
 RedisOptions OptionsForMaster(const SentinelOptions& options) {
@@ -40,7 +41,8 @@ RedisOptions OptionsForMaster(const SentinelOptions& options) {
                          .credentials = options.credentials,
                          .timeout = options.timeout,
                          .name = options.name,
-                         .tls = options.tls};
+                         .tls = options.tls,
+                         .protocol = options.protocol};
   of_master.endpoint.database = options.database;
   return of_master;
 }

@@ -1,5 +1,5 @@
 // A stream of bytes gives the same replies in whatever pieces it arrives; what is accepted is bounded, and written out
-// as Redis writes it, it reads as the same replies.
+// as RESP, it reads as the same replies.
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
@@ -17,13 +17,13 @@ using metrics::redis::ReplyReader;
 namespace {
 
 struct Outcome {
-  std::string replies;  // As Redis writes them.
+  std::string replies;  // As RESP.
   bool refused = false;
 
   bool operator==(const Outcome&) const = default;
 };
 
-void Write(const Reply& reply, std::string& out, std::size_t& elements, int depth) {
+void Write(const Reply& reply, std::string& out, std::size_t& elements, std::size_t depth) {
   Require(depth <= ReplyReader::kMaxDepth);
   switch (reply.type) {
     case Reply::Type::kUnavailable:
@@ -42,7 +42,7 @@ void Write(const Reply& reply, std::string& out, std::size_t& elements, int dept
       out += '+' + reply.text + "\r\n";
       break;
     case Reply::Type::kError:
-      out += '-' + reply.text + "\r\n";
+      out += '!' + std::to_string(reply.text.size()) + "\r\n" + reply.text + "\r\n";  // It may have line ends.
       break;
     case Reply::Type::kArray:
       out += '*' + std::to_string(reply.elements.size()) + "\r\n";

@@ -13,28 +13,34 @@ namespace test {
 namespace {
 
 using metrics::redis::Credentials;
+using metrics::redis::Protocol;
 using metrics::redis::RedisOptions;
 
-RedisOptions As(const RedisServer& server, Credentials credentials) {
-  return {.endpoint = server.endpoint(), .credentials = [=] { return credentials; }, .timeout = kLong};
+RedisOptions As(const RedisServer& server, Credentials credentials, Protocol protocol = Protocol::kResp2) {
+  return {.endpoint = server.endpoint(),
+          .credentials = [=] { return credentials; },
+          .timeout = kLong,
+          .protocol = protocol};
 }
 
 bool HasNoSecret(const std::string& text) { return text.find("hunter2") == std::string::npos; }
 
 TEST_CASE("a password is asked for, checked, and never shown", "[redis]") {
+  const auto protocol = GENERATE(Protocol::kResp2, Protocol::kResp3);
+  INFO("RESP" << static_cast<int>(protocol));
   RedisServer server;
   server.Command({"CONFIG", "SET", "requirepass", "hunter2"});
 
-  Client right(As(server, {"", "hunter2"}));
+  Client right(As(server, {"", "hunter2"}, protocol));
   CHECK(right.Length("q") == 0);
 
-  Client wrong(As(server, {"", "hunter2 "}));
+  Client wrong(As(server, {"", "hunter2 "}, protocol));
   auto error = wrong.ErrorOfLength();
   CHECK(error.kind() == UnavailableKind::kAuth);
   CHECK(error.what() == wrong.connection.subject() + " refused the credentials (WRONGPASS)");
   CHECK(HasNoSecret(wrong.Cause()));
 
-  Client none({.endpoint = server.endpoint(), .timeout = kLong});
+  Client none({.endpoint = server.endpoint(), .timeout = kLong, .protocol = protocol});
   error = none.ErrorOfLength();
   CHECK(error.kind() == UnavailableKind::kAuth);
   CHECK(error.what() == none.connection.subject() + " requires credentials (NOAUTH)");
@@ -50,13 +56,15 @@ TEST_CASE("a password that nobody asked for is refused", "[redis]") {
 }
 
 TEST_CASE("the least ACL is enough to read every type of queue, and no more than that", "[redis]") {
+  const auto protocol = GENERATE(Protocol::kResp2, Protocol::kResp3);
+  INFO("RESP" << static_cast<int>(protocol));
   RedisServer server;
   server.Command({"ACL", "SETUSER", "reader", "on", ">hunter2", "%R~jobs:*", "+type", "+llen", "+scard", "+zcard",
                   "+hlen", "+xlen", "+multi", "+exec", "+ping"});
   server.Command({"RPUSH", "jobs:list", "a", "b"});
   server.Command({"XADD", "jobs:stream", "*", "a", "1"});
 
-  Client client(As(server, {"reader", "hunter2"}));
+  Client client(As(server, {"reader", "hunter2"}, protocol));
   const auto read = [&](const std::string& name) { return ReadQueues(client, {name}).at(0); };
   CHECK(read("jobs:list") == 2);
   CHECK(read("jobs:stream") == 1);

@@ -20,6 +20,7 @@ namespace {
 
 using metrics::redis::Batch;
 using metrics::redis::ClusterOptions;
+using metrics::redis::Protocol;
 using metrics::redis::RedisEndpoint;
 using metrics::redis::Reply;
 using Clock = std::chrono::steady_clock;
@@ -48,9 +49,12 @@ std::string CallsOf(RedisServer& node, const std::string& command) {
 }
 
 TEST_CASE("queues all over a cluster are read with one pipeline a node, in their order", "[redis][cluster]") {
+  const auto protocol = GENERATE(Protocol::kResp2, Protocol::kResp3);
+  INFO("RESP" << static_cast<int>(protocol));
   RedisCluster cluster(3);
   Fill(cluster, 30);
   ClusterOptions options = OptionsFor(cluster);
+  options.protocol = protocol;
   options.seeds = {RedisEndpoint{.port = FreePort()}, options.seeds[1]};  // One of them suffices.
   Client client(options);
   REQUIRE(client.Length("q1") == 1);

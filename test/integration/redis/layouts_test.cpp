@@ -13,9 +13,13 @@
 namespace test {
 namespace {
 
+using metrics::redis::Protocol;
+
 TEST_CASE("a queue is read as its framework keeps it", "[redis][layouts]") {
+  const auto protocol = GENERATE(Protocol::kResp2, Protocol::kResp3);
+  INFO("RESP" << static_cast<int>(protocol));
   RedisServer server;
-  Client client({.endpoint = server.endpoint(), .timeout = kLong});
+  Client client({.endpoint = server.endpoint(), .timeout = kLong, .protocol = protocol});
   for (const LayoutExample& example : LayoutExamples()) {
     INFO(example.name);
     server.Command({"FLUSHALL"});
@@ -53,8 +57,10 @@ std::int64_t Undelivered(RedisServer& server, std::string_view group) {
 }
 
 TEST_CASE("what a group has still to do is exact, whatever was deleted, trimmed or moved", "[redis][layouts]") {
+  const auto protocol = GENERATE(Protocol::kResp2, Protocol::kResp3);
+  INFO("RESP" << static_cast<int>(protocol));
   RedisServer server;
-  Client client({.endpoint = server.endpoint(), .timeout = kLong});
+  Client client({.endpoint = server.endpoint(), .timeout = kLong, .protocol = protocol});
   const auto layout = std::make_shared<metrics::layouts::Stream>(metrics::layouts::StreamOptions{.groups = {"g"}});
   const auto seed = GENERATE(1U, 2U, 3U, 4U);
   INFO("seed " << seed);

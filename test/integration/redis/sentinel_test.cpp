@@ -16,6 +16,7 @@
 namespace test {
 namespace {
 
+using metrics::redis::Protocol;
 using metrics::redis::RedisEndpoint;
 using metrics::redis::SentinelOptions;
 using Clock = std::chrono::steady_clock;
@@ -75,9 +76,12 @@ class Watched {
 std::string Role(RedisServer& server) { return server.Command({"ROLE"}).elements.at(0).text; }
 
 TEST_CASE("the master is found by asking Sentinels, even if some are dead", "[redis][sentinel]") {
+  const auto protocol = GENERATE(Protocol::kResp2, Protocol::kResp3);
+  INFO("RESP" << static_cast<int>(protocol));
   Watched redis;
   redis.first.Command({"RPUSH", "q", "a", "b"});
   SentinelOptions options = redis.options();
+  options.protocol = protocol;
   redis.watchers[2]->Kill();
   options.sentinels.insert(options.sentinels.begin(), At(FreePort()));
   Client client(options);

@@ -29,6 +29,56 @@ TEST_CASE("the handshake sends no more than is needed", "[redis]") {
   CHECK(Handshake(example.credentials, example.database).bytes() == example.bytes);
 }
 
+Reply HelloReply(std::int64_t protocol) {
+  const Reply number{.type = Reply::Type::kInteger, .integer = protocol};
+  const auto text = [](std::string of) { return Reply{.type = Reply::Type::kString, .text = std::move(of)}; };
+  return {.type = Reply::Type::kArray, .elements = {text("server"), text("redis"), text("proto"), number}};
+}
+
+TEST_CASE("RESP3 is asked for together with the credentials", "[redis]") {
+  struct Case {
+    Credentials credentials;
+    std::string hello;
+  };
+  const auto example = GENERATE(values<Case>({
+      {{}, "*2\r\n$5\r\nHELLO\r\n$1\r\n3\r\n"},
+      {{"", "pw"}, "*5\r\n$5\r\nHELLO\r\n$1\r\n3\r\n$4\r\nAUTH\r\n$7\r\ndefault\r\n$2\r\npw\r\n"},
+      {{"me", ""}, "*5\r\n$5\r\nHELLO\r\n$1\r\n3\r\n$4\r\nAUTH\r\n$2\r\nme\r\n$0\r\n\r\n"},
+  }));
+  Handshake handshake(example.credentials, 0, Protocol::kResp3);
+  CHECK(handshake.bytes() == example.hello + "*1\r\n$4\r\nPING\r\n");
+  CHECK_FALSE(handshake.Take(HelloReply(3)));
+  CHECK_FALSE(handshake.Take(Status("PONG")));
+  CHECK(handshake.done());
+}
+
+TEST_CASE("a server that does not speak RESP3 is not spoken to in RESP2 instead", "[redis]") {
+  struct Case {
+    Reply reply;
+    UnavailableKind kind;
+    std::string what;
+  };
+  const std::string no_resp3 = "does not speak RESP3, which is configured for it";
+  const auto example = GENERATE_COPY(values<Case>({
+      {Error("NOPROTO unsupported protocol version"), UnavailableKind::kProtocol, no_resp3},
+      {Error("ERR unknown command `HELLO`, with args beginning with: `3`, `AUTH`, `me`, `hunter2`, "),
+       UnavailableKind::kProtocol, no_resp3},
+      {HelloReply(2), UnavailableKind::kProtocol, "does not answer as Redis does"},
+      {Status("OK"), UnavailableKind::kProtocol, "does not answer as Redis does"},
+      {Error("WRONGPASS invalid username-password pair or user is disabled."), UnavailableKind::kAuth,
+       "refused the credentials (WRONGPASS)"},
+      {Error("NOAUTH HELLO must be called with the client already authenticated"), UnavailableKind::kAuth,
+       "requires credentials (NOAUTH)"},
+      {Error("LOADING hunter2"), UnavailableKind::kLoading, "refused HELLO (LOADING)"},
+      {Error("hunter2"), UnavailableKind::kServer, "refused HELLO"},
+  }));
+  Handshake handshake({"me", "hunter2"}, 0, Protocol::kResp3);
+  const auto refusal = handshake.Take(example.reply);
+  REQUIRE(refusal);
+  CHECK(refusal->kind == example.kind);
+  CHECK(refusal->text == example.what);
+}
+
 TEST_CASE("the handshake is done when all of it is answered", "[redis]") {
   Handshake handshake({"me", "pw"}, 3);
   for (const char* answer : {"OK", "OK", "PONG"}) {

@@ -108,13 +108,15 @@ redis:
     tls: {}
   apart: {sentinel: {master: m, addresses: [s], tls: {verify: chain}}}
   shards:
+    protocol: 3
     cluster: {addresses: [redis-0, "redis-1:7000"]}
 queues: [{name: jobs, redis: one}]
 )");
   const CredentialFiles both{"/etc/redis/username", "/etc/redis/password"};
   const auto source = [](std::string name, auto servers, CredentialFiles credentials = {},
-                         std::optional<redis::TlsOptions> tls = {}, std::chrono::milliseconds timeout = 1000ms) {
-    return SourceConfig{std::move(name), std::move(servers), std::move(credentials), std::move(tls), timeout};
+                         std::optional<redis::TlsOptions> tls = {}, std::chrono::milliseconds timeout = 1000ms,
+                         redis::Protocol protocol = redis::Protocol::kResp2) {
+    return SourceConfig{std::move(name), std::move(servers), std::move(credentials), std::move(tls), timeout, protocol};
   };
   const SentinelServers watched{"mymaster",
                                 {{"sentinel-0", 26379}, {"::1", 26379}, {"::1", 5000}, {"sentinel-1", 5001}},
@@ -131,7 +133,8 @@ queues: [{name: jobs, redis: one}]
             source("public", redis::RedisEndpoint{.host = "redis.example", .port = 6390}, {}, redis::TlsOptions()),
             source("secure", redis::RedisEndpoint{.host = "10.0.0.7"}, {},
                    redis::TlsOptions{"/tls/ca.crt", "/tls/tls.crt", "/tls/tls.key", "redis.example"}),
-            source("shards", ClusterServers{{{"redis-0", 6379}, {"redis-1", 7000}}}),
+            source("shards", ClusterServers{{{"redis-0", 6379}, {"redis-1", 7000}}}, {}, {}, 1000ms,
+                   redis::Protocol::kResp3),
             source("watched", watched, {"", "/etc/redis/password"}, redis::TlsOptions()),
         });
 }

@@ -152,6 +152,29 @@ TEST_CASE("every type of reply is read", "[redis]") {
       {"*0\r\n", "[]"},
       {"*3\r\n:1\r\n*2\r\n$1\r\na\r\n-E\r\n$-1\r\n", "[1 ['a' -E ] nil ]"},
       {Nested(7), "[[[[[[[1 ] ] ] ] ] ] ]"},
+      // Of RESP3, as RESP2 would have sent them.
+      {"_\r\n", "nil"},
+      {"#t\r\n", "1"},
+      {"#f\r\n", "0"},
+      {",1.5\r\n", "'1.5'"},
+      {",1732000000.25\r\n", "'1732000000.25'"},
+      {",-1e-07\r\n", "'-1e-07'"},
+      {",inf\r\n", "'inf'"},
+      {",-inf\r\n", "'-inf'"},
+      {"(3492890328409238509324850943850943825024385\r\n", "'3492890328409238509324850943850943825024385'"},
+      {"(-1\r\n", "'-1'"},
+      {"!10\r\nERR a\r\n\0 b\r\n"s, "-ERR a\r\n\0 b"s},
+      {"=8\r\ntxt:a\r\nb\r\n", "'a\r\nb'"},
+      {"=4\r\nmkd:\r\n", "''"},
+      {"%2\r\n+a\r\n:1\r\n$1\r\nb\r\n*1\r\n:2\r\n", "[+a 1 'b' [2 ] ]"},
+      {"%0\r\n", "[]"},
+      {"~3\r\n$1\r\na\r\n_\r\n#t\r\n", "['a' nil 1 ]"},
+      {"*1\r\n%1\r\n+lag\r\n_\r\n", "[[+lag nil ] ]"},
+      {"|1\r\n+ttl\r\n:3600\r\n$1\r\na\r\n", "'a'"},
+      {"*3\r\n:1\r\n|1\r\n+key\r\n*2\r\n:7\r\n:8\r\n*1\r\n:2\r\n:3\r\n", "[1 [2 ] 3 ]"},
+      {"*2\r\n|1\r\n+a\r\n|0\r\n+b\r\n|1\r\n+c\r\n+d\r\n:1\r\n|0\r\n:2\r\n", "[1 2 ]"},
+      {">2\r\n+invalidate\r\n*1\r\n$1\r\nq\r\n:5\r\n", "5"},
+      {">0\r\n|0\r\n>1\r\n|1\r\n+a\r\n+b\r\n+c\r\n%1\r\n:5\r\n:6\r\n", "[5 6 ]"},
   }));
   INFO(example.bytes);
   ReplyReader whole;
@@ -188,7 +211,29 @@ TEST_CASE("replies come in order, and one does not leak into the next", "[redis]
   CHECK(Show(reply) == "-E");
 }
 
-TEST_CASE("what is not RESP2 is refused", "[redis]") {
+TEST_CASE("messages that Redis pushes between replies are left out", "[redis]") {
+  ReplyReader reader;
+  reader.Feed(":1\r\n>2\r\n+message\r\n$3\r\nhey\r\n:2\r\n>1\r\n+more\r\n");
+  const auto replies = ReadAll(reader);
+  REQUIRE(replies.size() == 2);
+  CHECK(Show(replies[0]) == "1");
+  CHECK(Show(replies[1]) == "2");
+  reader.Feed("_\r\n");
+  REQUIRE(ReadAll(reader).size() == 1);
+}
+
+TEST_CASE("pushed messages may together be as long as they like", "[redis]") {
+  ReplyReader reader;
+  const std::string message = ">1\r\n$10000\r\n" + std::string(10'000, 'x') + "\r\n";
+  for (std::size_t fed = 0; fed < 3 * ReplyReader::kMaxReplyBytes; fed += message.size()) {
+    reader.Feed(message);
+    REQUIRE(ReadAll(reader).empty());
+  }
+  reader.Feed("*65536\r\n");
+  CHECK(ReadAll(reader).empty());
+}
+
+TEST_CASE("what is not RESP is refused", "[redis]") {
   struct Case {
     std::string bytes;
     std::string problem;
@@ -207,13 +252,30 @@ TEST_CASE("what is not RESP2 is refused", "[redis]") {
       {"*65537\r\n", "too large"},
       {"*40000\r\n*40000\r\n", "too large"},
       {"*2147483647\r\n", "too large"},
-      {Nested(8), ""},  // hiredis 0.14 has its own words for it.
-      {"%1\r\n+a\r\n:1\r\n", ""},
-      {",1.5\r\n", ""},
-      {"#t\r\n", ""},
-      {">1\r\n:1\r\n", ""},
-      {"*1\r\n#t\r\n", ""},
-      {"=7\r\ntxt:abc\r\n", ""},
+      {Nested(8), "too deep"},
+      {"*1\r\n%1\r\n:1\r\n|1\r\n+a\r\n" + Nested(5), "too deep"},
+      {"*-3\r\n", "not RESP"},
+      {"%-1\r\n", "not RESP"},
+      {"~-1\r\n", "not RESP"},
+      {"%32769\r\n", "too large"},
+      {"%18446744073709551615\r\n", "too large"},
+      {"%9223372036854775809\r\n", "too large"},
+      {"*40000\r\n|20000\r\n", "too large"},
+      {"*1\r\n>1\r\n:1\r\n", "not RESP"},  // Within a reply.
+      {"$?\r\n", "not RESP"},              // Streamed, which no Redis does.
+      {"*?\r\n", "not RESP"},
+      {"#\r\n", "not RESP"},
+      {"#true\r\n", "not RESP"},
+      {"_x\r\n", "not RESP"},
+      {",\r\n", "not RESP"},
+      {",1.5x\r\n", "not RESP"},
+      {"(\r\n", "not RESP"},
+      {"(-\r\n", "not RESP"},
+      {"(1.5\r\n", "not RESP"},
+      {"!-1\r\n", "not RESP"},
+      {"=3\r\ntxt\r\n", "not RESP"},
+      {"=5\r\ntext:\r\n", "not RESP"},
+      {"$1\r\nsecret", "not RESP: something that begins with \"$\""},
   }));
   INFO(example.bytes);
   ReplyReader reader;
