@@ -43,6 +43,7 @@ class LayoutOptions {
   }
 
   bool operator==(const LayoutOptions&) const = default;
+  bool operator<(const LayoutOptions& other) const { return values_ < other.values_; }
 
  private:
   std::map<std::string, Value, std::less<>> values_;

@@ -205,6 +205,14 @@ void QueueMetricProvider::Use(QueueConfig config) {
   std::map<std::string, redis::RedisSource*, std::less<>> sources;
   for (const Source& source : next) sources.emplace(source.config.name, source.redis.get());
   for (const std::size_t i : kept) sources.emplace(used_[i].config.name, used_[i].redis.get());
+  // What was last read is known by its layout, among others. Queues that keep theirs keep that as well.
+  Layouts layouts;
+  for (ConfiguredQueue& queue : config.queues) {
+    auto key = std::pair(queue.settings.layout_name, queue.settings.layout_options);
+    const auto known = layouts_.find(key);
+    if (known != layouts_.end()) queue.layout = known->second;
+    queue.layout = layouts.try_emplace(std::move(key), queue.layout).first->second;
+  }
   auto snapshot = std::make_shared<const Snapshot>(Snapshot{QueueCatalog(std::move(config)), std::move(sources)});
   std::shared_ptr<const Snapshot> previous;
   {
@@ -217,6 +225,7 @@ void QueueMetricProvider::Use(QueueConfig config) {
     (is_kept ? next : unused_).push_back(std::move(used_[i]));
   }
   used_ = std::move(next);
+  layouts_ = std::move(layouts);
 }
 
 std::vector<std::string> QueueMetricProvider::EndUnused() {

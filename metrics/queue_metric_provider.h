@@ -32,7 +32,8 @@ class QueueMetricProvider final : public MetricProvider {
   ~QueueMetricProvider() override = default;
 
   /// From now on, questions are about `config`; those under way end as they began. Connections of Redis that are the
-  /// same as before stay; to the others it begins to connect, and does not wait for it. For one thread at a time.
+  /// same as before stay, and so does what was last read from them of queues that are kept as before; to the others it
+  /// begins to connect, and does not wait for it. For one thread at a time.
   /// Throws std::system_error if the operating system refuses a descriptor or a thread; then all is as before.
   void Use(QueueConfig config);
 
@@ -62,6 +63,9 @@ class QueueMetricProvider final : public MetricProvider {
     std::weak_ptr<const Snapshot> last_user{};
   };
 
+  /// By name and options.
+  using Layouts = std::map<std::pair<std::string, LayoutOptions>, std::shared_ptr<const QueueLayout>>;
+
   class Query;
 
   std::shared_ptr<const Snapshot> Current() const;
@@ -76,6 +80,8 @@ class QueueMetricProvider final : public MetricProvider {
 
   mutable std::mutex mutex_;
   std::shared_ptr<const Snapshot> current_;  // Guarded by mutex_.
+
+  Layouts layouts_;  // In use. The thread's that calls Use().
 
   // The thread's that calls Use(). After what its callbacks need, so that it ends before.
   std::vector<Source> unused_;

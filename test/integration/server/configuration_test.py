@@ -266,6 +266,27 @@ def test_reloads_under_load_fail_no_read_and_keep_connections(configured, redis,
     eventually(lambda: 'queue_metrics_redis_up{source="b"}' not in server.telemetry())
 
 
+def test_what_was_last_read_outlives_a_change_of_something_else(configured, redis, other_redis):
+    queue = "  - {name: %s, redis: b, layout: %s, %s}\n"
+    kept = queue % ("held", "sidekiq", "prefix: 'app:', onError: {hold: 1h}") + queue % ("cached", "list", "maxAge: 5m")
+    changed = queue % ("changed", "sidekiq", "prefix: '%s', onError: {hold: 1h}")
+    file, server = configured(two(redis, other_redis, "queues:\n" + kept + changed % "app:"))
+    other_redis.run("rpush", "app:queue:held", "1", "2")
+    other_redis.run("rpush", "app:queue:changed", "1", "2")
+    other_redis.run("rpush", "cached", "1")
+    everything = "queue in (held,cached,changed)"
+    assert values(server, everything) == {"held@b": 2, "cached@b": 1, "changed@b": 2}
+    [item] = get(server, "queue=held").json()["items"]
+    other_redis.kill()
+    # Another order, another Redis, another queue, and one that is something else now.
+    text = two(redis, other_redis, "queues:\n" + queue % ("new", "list", "maxAge: 1s") + changed % "web:" + kept)
+    file.swap(text.replace("redis:\n", f"redis:\n  c: {{url: '{redis.url}'}}\n", 1))
+    eventually(lambda: "new,redis" in refusal(server, "queue=unheard-of", 404))
+    assert get(server, "queue=held").json()["items"] == [item]
+    assert values(server, "queue=cached") == {"cached@b": 1}
+    refusal(server, "queue=changed", 503)
+
+
 def test_a_redis_that_moves_is_followed(configured, redis, other_redis):
     other_redis.run("rpush", "jobs", "1")
     file, server = configured(one(redis, "jobs"))
@@ -356,6 +377,22 @@ def test_check_can_show_what_the_queues_hold(redis, tmp_path):
     assert "?  " in lost and "cannot be reached: No such file or directory" in lost
     file.write_text(f"redis:\n  main: {{url: '{redis.url}'}}\nqueues: [{{name: jobs, layout: list}}]\n")
     assert run("check", "--config", file, "--connect").returncode == 0
+
+
+def test_check_shows_what_can_be_known_of_a_queue_beside_what_cannot(redis, tmp_path):
+    file = tmp_path / "queues.yaml"
+    file.write_text(f"redis: {{main: {{url: '{redis.url}'}}}}\nqueues:\n"
+                    "  - {name: jobs, layout: rq}\n  - {name: fine, layout: rq}\n")
+    redis.run("rpush", "rq:queue:jobs", "gone", "lost")  # Jobs whose hashes have expired, with their times.
+    redis.run("rpush", "rq:queue:fine", "job")
+    redis.run("hset", "rq:job:job", "enqueued_at", "2020-01-01T00:00:00.000000Z")
+    result = run("check", "--config", file, "--connect")
+    assert (result.returncode, result.stderr) == (1, "")
+    jobs, fine = result.stdout.splitlines()[-2:]
+    numbers, problem = jobs.split('error  ')[1].split("?  ")
+    assert numbers.split() == ["2", "0", "0"]
+    assert "the age of the oldest job of the queue" in problem
+    assert fine.split()[-4:-1] == ["1", "0", "0"] and fine.endswith("s")
 
 
 @pytest.mark.parametrize("flags, said", [
