@@ -1,9 +1,11 @@
 #include "server/check.h"
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <variant>
@@ -88,54 +90,138 @@ class Nobody final : public metrics::redis::RedisObserver {
   void OnConnectionChange(std::string_view, bool, std::string_view) override {}
 };
 
-/// What the queues configured by name hold, in their order.
-std::vector<metrics::QueueOutcome> Read(const CheckOptions& options, const metrics::QueueConfig& config) {
-  Nobody nobody;
-  metrics::redis::EventLoop loop;
-  metrics::QueueReader reader(nobody);
-  std::map<std::string, std::unique_ptr<metrics::redis::RedisSource>> sources;
-  for (const metrics::SourceConfig& source : config.sources) {
-    sources[source.name] = MakeSource(loop, SourceOptionsOf(options, source), nobody);
+/// The parts of a queue that the table has columns for, in their order.
+constexpr std::array kColumns{&metrics::QueueParts::waiting, &metrics::QueueParts::in_flight,
+                              &metrics::QueueParts::delayed, &metrics::QueueParts::oldest_age};
+
+/// What of a queue could be read.
+struct Holding {
+  metrics::QueueParts known{};
+  metrics::QueueCounts counts{};
+  /// Why it is not all that the layout offers.
+  std::optional<std::string> problem{};
+};
+
+/// Takes a part of `counts`.
+void Copy(bool metrics::QueueParts::*part, const metrics::QueueCounts& counts, Holding& holding) {
+  holding.known.*part = true;
+  if (part == &metrics::QueueParts::waiting) {
+    holding.counts.waiting = counts.waiting;
+  } else if (part == &metrics::QueueParts::in_flight) {
+    holding.counts.in_flight = counts.in_flight;
+  } else if (part == &metrics::QueueParts::delayed) {
+    holding.counts.delayed = counts.delayed;
+  } else {
+    holding.counts.oldest_age = counts.oldest_age;
   }
-  std::vector<metrics::QueueQuestion> questions;
-  for (const metrics::ConfiguredQueue& queue : config.queues) {
-    if (!queue.is_pattern) {
-      questions.push_back(
-          {sources[queue.settings.redis].get(), queue.layout, queue.name_in_redis, queue.layout->Offers()});
-    }
-  }
-  std::vector<metrics::QueueOutcome> outcomes;
-  if (questions.empty()) {
-    return outcomes;
-  }
-  bool done = false;
-  reader.Read(std::move(questions), std::chrono::steady_clock::time_point::max(),
-              [&](std::vector<metrics::QueueOutcome> read) {
-                outcomes = std::move(read);
-                done = true;
-              });
-  while (!done) {
-    loop.RunReady();
-    if (!done) {
-      pollfd ready{.fd = loop.fd(), .events = POLLIN, .revents = 0};
-      ::poll(&ready, 1, -1);
-    }
-  }
-  return outcomes;
 }
 
-/// "-" for what the layout does not tell.
-std::string Number(bool is_offered, std::int64_t number) { return is_offered ? std::to_string(number) : "-"; }
-
-void AddCells(const metrics::QueueOutcome& outcome, const metrics::QueueParts& offered, Row& row) {
-  if (const auto* error = std::get_if<metrics::MetricUnavailable>(&outcome)) {
-    row.insert(row.end(), {"?", "?", "?", error->text});
-    return;
+/// Reads as the server does, and waits for it.
+class Reader {
+ public:
+  Reader(const CheckOptions& options, const metrics::QueueConfig& config) {
+    for (const metrics::SourceConfig& source : config.sources) {
+      sources_[source.name] = MakeSource(loop_, SourceOptionsOf(options, source), nobody_);
+    }
   }
-  const metrics::QueueCounts& counts = std::get<metrics::QueueReading>(outcome).counts;
-  row.insert(row.end(), {Number(offered.waiting, counts.waiting), Number(offered.in_flight, counts.in_flight),
-                         Number(offered.delayed, counts.delayed),
-                         Number(offered.oldest_age, counts.oldest_age.count()) + (offered.oldest_age ? "s" : "")});
+
+  /// What the queues configured by name hold, in their order.
+  std::vector<Holding> Read(const metrics::QueueConfig& config) {
+    std::vector<const metrics::ConfiguredQueue*> queues;
+    std::vector<metrics::QueueQuestion> questions;
+    for (const metrics::ConfiguredQueue& queue : config.queues) {
+      if (!queue.is_pattern) {
+        queues.push_back(&queue);
+        questions.push_back(QuestionOf(queue, WhatIsShown(queue)));
+      }
+    }
+    std::vector<Holding> holdings;
+    for (metrics::QueueOutcome& outcome : Ask(std::move(questions))) {
+      Holding& holding = holdings.emplace_back();
+      if (auto* error = std::get_if<metrics::MetricUnavailable>(&outcome)) {
+        holding.problem = std::move(error->text);
+      } else {
+        holding.known = WhatIsShown(*queues[holdings.size() - 1]);
+        holding.counts = std::get<metrics::QueueReading>(std::move(outcome)).counts;
+      }
+    }
+    ReadParts(queues, holdings);
+    return holdings;
+  }
+
+ private:
+  static metrics::QueueParts WhatIsShown(const metrics::ConfiguredQueue& queue) {
+    metrics::QueueParts parts = queue.layout->Offers();
+    parts.holders = false;
+    return parts;
+  }
+
+  metrics::QueueQuestion QuestionOf(const metrics::ConfiguredQueue& queue, metrics::QueueParts wanted) {
+    return {sources_[queue.settings.redis].get(), queue.layout, queue.name_in_redis, wanted};
+  }
+
+  /// Where not all of a queue can be known, those parts that can.
+  void ReadParts(const std::vector<const metrics::ConfiguredQueue*>& queues, std::vector<Holding>& holdings) {
+    std::vector<std::pair<Holding*, bool metrics::QueueParts::*>> asked;
+    std::vector<metrics::QueueQuestion> questions;
+    for (std::size_t i = 0; i < queues.size(); ++i) {
+      for (const auto part : kColumns) {
+        if (holdings[i].problem && WhatIsShown(*queues[i]).*part) {
+          metrics::QueueParts only;
+          only.*part = true;
+          asked.emplace_back(&holdings[i], part);
+          questions.push_back(QuestionOf(*queues[i], only));
+        }
+      }
+    }
+    auto next = asked.begin();
+    for (const metrics::QueueOutcome& outcome : Ask(std::move(questions))) {
+      const auto [holding, part] = *next++;
+      if (const auto* reading = std::get_if<metrics::QueueReading>(&outcome)) {
+        Copy(part, reading->counts, *holding);
+      }
+    }
+  }
+
+  std::vector<metrics::QueueOutcome> Ask(std::vector<metrics::QueueQuestion> questions) {
+    std::vector<metrics::QueueOutcome> outcomes;
+    if (questions.empty()) {
+      return outcomes;
+    }
+    bool done = false;
+    reader_.Read(std::move(questions), std::chrono::steady_clock::time_point::max(),
+                 [&](std::vector<metrics::QueueOutcome> read) {
+                   outcomes = std::move(read);
+                   done = true;
+                 });
+    while (!done) {
+      loop_.RunReady();
+      if (!done) {
+        pollfd ready{.fd = loop_.fd(), .events = POLLIN, .revents = 0};
+        ::poll(&ready, 1, -1);
+      }
+    }
+    return outcomes;
+  }
+
+  Nobody nobody_;
+  metrics::redis::EventLoop loop_;
+  metrics::QueueReader reader_{nobody_};
+  std::map<std::string, std::unique_ptr<metrics::redis::RedisSource>> sources_;
+};
+
+/// "-" for what the layout does not tell, "?" for what it would.
+void AddCells(const Holding& holding, const metrics::QueueParts& offered, Row& row) {
+  const metrics::QueueCounts& counts = holding.counts;
+  const std::array<std::string, kColumns.size()> numbers{
+      std::to_string(counts.waiting), std::to_string(counts.in_flight), std::to_string(counts.delayed),
+      std::to_string(counts.oldest_age.count()) + "s"};
+  for (std::size_t i = 0; i < kColumns.size(); ++i) {
+    row.push_back(!(offered.*kColumns[i]) ? "-" : holding.known.*kColumns[i] ? numbers[i] : "?");
+  }
+  if (holding.problem) {
+    row.back() += "  " + *holding.problem;
+  }
 }
 
 }  // namespace
@@ -147,15 +233,15 @@ bool Check(const CheckOptions& options, std::ostream& out) {
     redis.push_back({source.name, source.tls ? "yes" : "no", std::to_string(source.timeout.count()) + "ms",
                      std::visit(ServersText(), source.servers)});
   }
-  std::vector<metrics::QueueOutcome> outcomes;
+  std::vector<Holding> holdings;
   if (options.connect) {
-    outcomes = Read(options, config);
+    holdings = Reader(options, config).Read(config);
   }
   std::vector<Row> queues{{"QUEUE", "IN REDIS", "REDIS", "LAYOUT", "NAMESPACES", "ON ERROR"}};
   if (options.connect) {
     queues[0].insert(queues[0].end(), {"WAITING", "IN FLIGHT", "DELAYED", "OLDEST"});
   }
-  auto outcome = outcomes.begin();
+  auto holding = holdings.begin();
   for (const metrics::ConfiguredQueue& queue : config.queues) {
     const metrics::QueueSettings& settings = queue.settings;
     Row& row = queues.emplace_back(
@@ -164,15 +250,13 @@ bool Check(const CheckOptions& options, std::ostream& out) {
     if (options.connect && queue.is_pattern) {
       row.insert(row.end(), {"-", "-", "-", "-"});
     } else if (options.connect) {
-      AddCells(*outcome++, queue.layout->Offers(), row);
+      AddCells(*holding++, queue.layout->Offers(), row);
     }
   }
   WriteTable(redis, out);
   out << '\n';
   WriteTable(queues, out);
-  return std::none_of(outcomes.begin(), outcomes.end(), [](const metrics::QueueOutcome& read) {
-    return std::holds_alternative<metrics::MetricUnavailable>(read);
-  });
+  return std::none_of(holdings.begin(), holdings.end(), [](const Holding& read) { return read.problem.has_value(); });
 }
 
 }  // namespace server
