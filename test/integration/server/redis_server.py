@@ -10,11 +10,14 @@ from eventually import eventually
 class RedisServer:
     """Listens on a unix socket in `directory`, which keeps its log as well. Saves only when told to."""
 
-    def __init__(self, directory, *options):
+    def __init__(self, directory, *options, config_file=None, password=None):
+        """`password` is what run() needs, if it needs one."""
         self.log_file = directory / "redis.log"
+        self._password = password
         self._socket = directory / "redis.sock"
-        self._command = ["redis-server", "--port", "0", "--unixsocket", str(self._socket), "--save", "",
-                         "--dir", str(directory), "--logfile", str(self.log_file), *options]
+        self._command = ["redis-server", *([str(config_file)] if config_file else []), "--port", "0",
+                         "--unixsocket", str(self._socket), "--save", "",
+                         "--dir", str(directory), "--logfile", str(self.log_file), *map(str, options)]
         self._process = None
 
     @property
@@ -45,7 +48,10 @@ class RedisServer:
             connection.settimeout(60)
             connection.connect(str(self._socket))
             with connection.makefile("rwb") as stream:
-                _call(stream, "SELECT", str(database))
+                if self._password is not None:
+                    _call(stream, "AUTH", self._password)
+                if database != 0:  # Sentinels have none.
+                    _call(stream, "SELECT", str(database))
                 return _call(stream, *arguments)
 
     def _answers(self):
