@@ -11,6 +11,7 @@
 #include "test/integration/redis/redis_test.h"
 #include "test/integration/redis/source_client.h"
 #include "test/support/catch.h"
+#include "test/support/command_calls.h"
 #include "test/support/redis_cluster.h"
 #include "test/support/redis_server.h"
 #include "test/support/tls_files.h"
@@ -37,15 +38,6 @@ void Fill(RedisCluster& cluster, int keys) {
   for (int i = 1; i <= keys; ++i) {
     for (int job = 0; job < i; ++job) cluster.Command(Name(i), {"RPUSH", Name(i), "job"});
   }
-}
-
-/// What INFO says a node has done of `command`.
-std::string CallsOf(RedisServer& node, const std::string& command) {
-  const std::string stats = node.Command({"INFO", "commandstats"}).text;
-  const auto begin = stats.find("cmdstat_" + command + ":calls=");
-  return begin == std::string::npos
-             ? "0"
-             : stats.substr(stats.find('=', begin) + 1, stats.find(',', begin) - stats.find('=', begin) - 1);
 }
 
 TEST_CASE("queues all over a cluster are read with one pipeline a node, in their order", "[redis][cluster]") {
@@ -93,8 +85,7 @@ TEST_CASE("a transaction in one slot is one there, and one across slots is read 
   const std::vector<std::int64_t> expected{1, 1, 2, 2, 3, 4, 5, 6, 7, 8, 9};
   REQUIRE(replies.size() == expected.size());
   for (std::size_t i = 0; i < replies.size(); ++i) CHECK(replies[i].integer == expected[i]);
-  for (std::size_t i = 0; i < 3; ++i)
-    CHECK(CallsOf(cluster.node(i), "exec") == (i == cluster.MasterOf("{a}") ? "1" : "0"));
+  for (std::size_t i = 0; i < 3; ++i) CHECK(CallsOf(cluster.node(i), "exec") == (i == cluster.MasterOf("{a}") ? 1 : 0));
 }
 
 TEST_CASE("a slot on the move is read right, key by key and in transactions", "[redis][cluster]") {

@@ -1,0 +1,127 @@
+// Equal reads in flight are one, and the queues of a request are one pipeline to each node: as Redis itself counts
+// them.
+#include <cstddef>
+#include <functional>
+#include <future>
+#include <memory>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "metrics/layouts/list.h"
+#include "metrics/queue_reader.h"
+#include "metrics/redis/cluster_source.h"
+#include "metrics/redis/redis_connection.h"
+#include "test/integration/redis/redis_test.h"
+#include "test/integration/redis/source_client.h"
+#include "test/support/catch.h"
+#include "test/support/command_calls.h"
+#include "test/support/redis_cluster.h"
+#include "test/support/redis_server.h"
+
+namespace test {
+namespace {
+
+using Outcomes = std::vector<metrics::QueueOutcome>;
+
+/// While it lives, the loop takes no answer, so that every read stays in flight.
+class Standstill {
+ public:
+  explicit Standstill(metrics::redis::EventLoop& loop) {
+    loop.Post([reached = reached_, end = end_.get_future().share()] {
+      reached->set_value();
+      end.wait();
+    });
+    reached_->get_future().wait();
+  }
+  Standstill(const Standstill&) = delete;
+  Standstill& operator=(const Standstill&) = delete;
+  ~Standstill() { end_.set_value(); }
+
+ private:
+  const std::shared_ptr<std::promise<void>> reached_ = std::make_shared<std::promise<void>>();
+  std::promise<void> end_;
+};
+
+std::future<Outcomes> Begin(metrics::QueueReader& reader, metrics::redis::RedisSource& source,
+                            const std::vector<std::string>& names) {
+  static const auto list = std::make_shared<metrics::layouts::List>();
+  std::vector<metrics::QueueQuestion> questions;
+  for (const std::string& name : names) questions.push_back({&source, list, name, {.waiting = true}});
+  const auto promise = std::make_shared<std::promise<Outcomes>>();
+  reader.Read(std::move(questions), std::chrono::steady_clock::now() + kLong,
+              [promise](Outcomes outcomes) { promise->set_value(std::move(outcomes)); });
+  return promise->get_future();
+}
+
+/// "1 2 3 ", an error as its text.
+std::string Show(std::future<Outcomes> answer) {
+  std::string text;
+  for (const metrics::QueueOutcome& outcome : answer.get()) {
+    const auto* reading = std::get_if<metrics::QueueReading>(&outcome);
+    text += (reading != nullptr ? std::to_string(reading->counts.waiting)
+                                : std::get<metrics::MetricUnavailable>(outcome).text) +
+            " ";
+  }
+  return text;
+}
+
+TEST_CASE("equal reads in flight are put to Redis once, and others beside them", "[redis]") {
+  RedisServer server;
+  server.Command({"RPUSH", "a", "x"});
+  server.Command({"RPUSH", "b", "x", "x"});
+  server.Command({"RPUSH", "c", "x", "x", "x"});
+  Client client({.endpoint = server.endpoint(), .timeout = kLong});
+  REQUIRE(Eventually([&] { return client.IsUp(); }));
+  metrics::QueueReader reader(client.observer);
+  std::vector<std::future<Outcomes>> answers;
+  {
+    const Standstill standstill(client.loop);
+    for (int i = 0; i < 50; ++i) {
+      answers.push_back(Begin(reader, client.connection, {"a", "b"}));
+      answers.push_back(Begin(reader, client.connection, {"c", "b"}));
+    }
+  }
+  for (std::size_t i = 0; i < answers.size(); ++i) CHECK(Show(std::move(answers[i])) == (i % 2 == 0 ? "1 2 " : "3 2 "));
+  CHECK(CallsOf(server, "llen") == 3);
+  CHECK(client.observer.round_trips().size() == 2);
+  // What was read once is not remembered.
+  server.Command({"RPUSH", "a", "x"});
+  CHECK(Show(Begin(reader, client.connection, {"a"})) == "2 ");
+  CHECK(CallsOf(server, "llen") == 4);
+}
+
+TEST_CASE("equal reads in flight are put to each node of a cluster once", "[redis][cluster]") {
+  RedisCluster cluster(3);
+  std::vector<std::string> names;
+  std::string expected;
+  for (int i = 1; i <= 30; ++i) {
+    names.push_back("q" + std::to_string(i));
+    for (int job = 0; job < i; ++job) cluster.Command(names.back(), {"RPUSH", names.back(), "job"});
+    expected += std::to_string(i) + " ";
+  }
+  SourceClient<metrics::redis::ClusterSource> client(
+      metrics::redis::ClusterOptions{.seeds = cluster.endpoints(), .timeout = kLong});
+  REQUIRE(Eventually([&] { return client.source.status().up; }));
+  metrics::QueueReader reader(client.observer);
+  const auto calls = [&cluster](const std::string& command) {
+    int sum = 0;
+    for (std::size_t i = 0; i < 3; ++i) sum += CallsOf(cluster.node(i), command);
+    return sum;
+  };
+  const auto round_trips = client.observer.round_trips().size();
+  const auto slots = calls("cluster|slots");  // Which the test asks as well, but not from now on.
+  std::vector<std::future<Outcomes>> answers;
+  {
+    const Standstill standstill(client.loop);
+    for (int i = 0; i < 50; ++i) answers.push_back(Begin(reader, client.source, names));
+  }
+  for (auto& answer : answers) CHECK(Show(std::move(answer)) == expected);
+  CHECK(calls("llen") == 30);
+  CHECK(client.observer.round_trips().size() - round_trips ==
+        3 + static_cast<std::size_t>(calls("cluster|slots") - slots));
+}
+
+}  // namespace
+}  // namespace test
