@@ -495,8 +495,15 @@ class Reader {
     return false;
   }
 
+  /// For a message: a name that is wrong may hold any bytes.
+  std::string SourceNames() const {
+    std::vector<std::string> names;
+    for (const std::string& name : source_names_) names.push_back(IsLabelValue(name) ? name : GoQuote(name));
+    return Join(names);
+  }
+
   void ReadRedisName(const YamlValue& node, QueueSettings& settings) {
-    const std::string known = Join(source_names_);
+    const std::string known = SourceNames();
     const auto name = Text(node, "redis", "one of " + known);
     if (!name) return;
     settings.redis = *name;
@@ -587,7 +594,7 @@ class Reader {
       if (source_names_.size() == 1) {
         queue.settings.redis = *source_names_.begin();
       } else if (!source_names_.empty()) {
-        Wrong(named, "the queue " + GoQuote(queue.name) + " must have \"redis\", one of " + Join(source_names_));
+        Wrong(named, "the queue " + GoQuote(queue.name) + " must have \"redis\", one of " + SourceNames());
       }
     }
     const auto [first, is_new] = queue_lines_.emplace(std::pair(queue.settings.redis, queue.name), named.line);

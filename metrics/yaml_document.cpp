@@ -7,6 +7,8 @@
 #include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/yaml.h>
 
+#include "metrics/go_quote.h"
+
 namespace metrics {
 namespace {
 
@@ -120,7 +122,9 @@ YamlPtr ParseYaml(std::string_view text) try {
   }
   return builder.root();
 } catch (const YAML::Exception& error) {
-  throw YamlError(error.mark.line + 1, error.mark.column + 1, "not YAML: " + error.msg);
+  // Its text may hold a byte of the file as it is, a line end for instance.
+  const std::string quoted = GoQuote(error.msg);
+  throw YamlError(error.mark.line + 1, error.mark.column + 1, "not YAML: " + quoted.substr(1, quoted.size() - 2));
 }
 
 }  // namespace metrics

@@ -60,6 +60,15 @@ TEST_CASE("every problem of a configuration is told with its line and column", "
   }
 }
 
+TEST_CASE("a problem is one printable line, whatever the bytes it is about", "[metrics]") {
+  CHECK(ProblemsOf("queues: [{name: \"a\\\x01\"}]") ==
+        std::vector<std::string>{R"(1:21: not YAML: unknown escape character: \x01)"});
+  const auto problems =
+      ProblemsOf("redis: {a: {url: \"redis://a\"}, \"b\\n\": {url: \"redis://b\"}}\nqueues: [{name: q}]");
+  REQUIRE(problems.size() == 2);
+  CHECK(problems[1] == R"(2:17: the queue "q" must have "redis", one of a, "b\n")");
+}
+
 TEST_CASE("the examples have no problem", "[metrics]") {
   for (const std::string file : {CONFIGURATION_DIR "/valid/everything.yaml", DOCS_DIR "/queues.example.yaml"}) {
     INFO(file);
