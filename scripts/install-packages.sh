@@ -5,7 +5,7 @@
 set -euo pipefail
 
 declare -A packages=(
-  [build]="g++ cmake ninja-build pkg-config libcpp-httplib-dev rapidjson-dev prometheus-cpp-dev
+  [build]="g++ cmake ninja-build pkg-config libcpp-httplib-dev libhiredis-dev rapidjson-dev prometheus-cpp-dev
            libcli11-dev libspdlog-dev libyaml-cpp-dev libssl-dev zlib1g-dev"
   [run]="redis-server redis-tools curl ca-certificates"
   [test]="catch2 redis-server redis-tools openssl curl python3 python3-jsonschema python3-pytest python3-yaml libfaketime"

@@ -240,7 +240,7 @@ void RedisConnection::ShakeHands() {
     FailAttempt(UnavailableKind::kAuth, std::string("cannot be given credentials: ") + error.what());
     return;
   }
-  reader_.emplace();
+  reader_.emplace(options_.protocol);
   heard_ = false;
   loop_.ChangeWatch(socket_.get(), EPOLLIN, on_socket_);
   Enter(State::kHandshaking, options_.timeout);

@@ -9,6 +9,7 @@
 #include <variant>
 #include <vector>
 
+#include "metrics/redis/protocol.h"
 #include "metrics/redis/redis_url.h"
 
 namespace metrics::redis {
@@ -32,9 +33,6 @@ struct TlsOptions {
 
   bool operator==(const TlsOptions&) const = default;
 };
-
-/// Which of Redis' protocols is spoken. Replies mean the same in both.
-enum class Protocol : std::uint8_t { kResp2 = 2, kResp3 = 3 };
 
 /// Asked at each connect, so that rotated credentials are found; on the I/O thread, so it must be quick. What it throws
 /// is told to clients and must hold no secret. Empty: there is no AUTH.

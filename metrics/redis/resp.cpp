@@ -4,11 +4,11 @@
 #include <array>
 #include <charconv>
 #include <iterator>
+#include <new>
 #include <span>
-#include <system_error>
 #include <utility>
 
-#include "metrics/go_quote.h"
+#include <hiredis/hiredis.h>
 
 namespace metrics::redis {
 namespace {
@@ -27,27 +27,10 @@ constexpr std::string_view kExec = "*1\r\n$4\r\nEXEC\r\n";
 
 bool IsError(const Reply& reply) { return reply.type == Reply::Type::kError; }
 
-/// Never shows more than the first byte: the rest may be of a job.
-[[noreturn]] void RejectItem(char type) {
-  throw ProtocolError("what is not RESP: something that begins with " + GoQuote(std::string_view(&type, 1)));
-}
-
-template <typename Number>
-std::optional<Number> ParseWhole(std::string_view text) {
-  Number number{};
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  return error == std::errc() && end == text.data() + text.size() ? std::optional(number) : std::nullopt;
-}
-
-bool IsDouble(std::string_view text) {
-  double number{};
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  return error != std::errc::invalid_argument && end == text.data() + text.size();
-}
-
-bool IsBigNumber(std::string_view text) {
-  if (text.starts_with('-')) text.remove_prefix(1);
-  return !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
+int Depth(const redisReadTask* task) {
+  int depth = 0;
+  for (const auto* parent = task->parent; parent != nullptr; parent = parent->parent) ++depth;
+  return depth;
 }
 
 }  // namespace
@@ -123,151 +106,133 @@ std::vector<Reply> Batch::Unwrap(std::vector<Reply> raw) const {
   return replies;
 }
 
-void ReplyReader::Feed(std::string_view bytes) {
-  constexpr std::size_t kKept = std::size_t{64} << 10U;  // Of the memory for a reply that was read.
-  if (position_ == buffer_.size() && buffer_.capacity() > kKept) {
-    buffer_ = {};
-  } else {
-    buffer_.erase(0, position_);
+/// What hiredis calls for each piece of a reply. The pieces are built in place: `root` owns them all, and hiredis holds
+/// plain pointers into it. A refused piece is a null pointer, which hiredis takes for lack of memory and stops.
+struct ReplyReader::Builder {
+  Reply root;
+  std::size_t elements = 0;
+  std::string refusal;
+
+  static Builder& Of(const redisReadTask* task) { return *static_cast<Builder*>(task->privdata); }
+
+  static Reply* Place(const redisReadTask* task, Reply::Type type) {
+    Builder& builder = Of(task);
+    const bool is_root = task->parent == nullptr;
+    if (is_root) builder.elements = 0;
+    const auto index = static_cast<std::size_t>(task->idx);
+    Reply& reply = is_root ? builder.root : static_cast<Reply*>(task->parent->obj)->elements[index];
+    reply = Reply{.type = type};
+    return &reply;
   }
-  searched_ -= std::min(searched_, position_);
-  position_ = 0;
-  buffer_ += bytes;
+
+  static void* Refuse(const redisReadTask* task, std::string why) {
+    Of(task).refusal = std::move(why);
+    return nullptr;
+  }
+
+  static void* RefuseType(const redisReadTask* task) {
+    return Refuse(task, "with a type of RESP3, which was not asked for");
+  }
+
+  static void* CreateString(const redisReadTask* task, char* text, std::size_t length) {
+    Reply::Type type{};
+    switch (task->type) {
+      case REDIS_REPLY_STRING:
+        type = Reply::Type::kString;
+        break;
+      case REDIS_REPLY_STATUS:
+        type = Reply::Type::kStatus;
+        break;
+      case REDIS_REPLY_ERROR:
+        type = Reply::Type::kError;
+        break;
+      default:
+        return RefuseType(task);
+    }
+    Reply* const reply = Place(task, type);
+    reply->text.assign(text, length);
+    return reply;
+  }
+
+  static void* CreateArray(const redisReadTask* task, std::size_t count) {
+    if (task->type != REDIS_REPLY_ARRAY) return RefuseType(task);
+    if (Depth(task) >= kMaxDepth) return Refuse(task, "with arrays nested too deep");
+    Reply* const reply = Place(task, Reply::Type::kArray);
+    std::size_t& total = Of(task).elements;
+    if (count > kMaxReplyElements - total) return Refuse(task, "with an array that is too large");
+    total += count;
+    reply->elements.resize(count);
+    return reply;
+  }
+
+  static void* CreateInteger(const redisReadTask* task, long long value) {
+    Reply* const reply = Place(task, Reply::Type::kInteger);
+    reply->integer = value;
+    return reply;
+  }
+
+  static void* CreateNil(const redisReadTask* task) { return Place(task, Reply::Type::kNil); }
+};
+
+ProtocolError ReplyTooLong() {
+  return ProtocolError("with a reply longer than " + std::to_string(ReplyReader::kMaxReplyBytes) + " bytes");
+}
+
+ReplyReader::ReplyReader(Protocol protocol) : builder_(std::make_unique<Builder>()) {
+  static redisReplyObjectFunctions functions = [] {
+    redisReplyObjectFunctions f{};
+    f.createString = Builder::CreateString;
+    // The count is an int before hiredis 1.0, where a negative one has been refused already.
+    f.createArray = [](const redisReadTask* task, auto count) {
+      return Builder::CreateArray(task, static_cast<std::size_t>(count));
+    };
+    f.createInteger = Builder::CreateInteger;
+    f.createNil = Builder::CreateNil;
+#if HIREDIS_MAJOR >= 1
+    f.createDouble = [](const redisReadTask* task, double, char*, std::size_t) { return Builder::RefuseType(task); };
+    f.createBool = [](const redisReadTask* task, int) { return Builder::RefuseType(task); };
+#endif
+    f.freeObject = [](void*) {};
+    return f;
+  }();
+  reader_.reset(redisReaderCreateWithFunctions(&functions));
+  if (!reader_) throw std::bad_alloc();
+  reader_->privdata = builder_.get();
+  if (protocol == Protocol::kResp3) translator_.emplace();
+}
+
+ReplyReader::~ReplyReader() = default;
+
+void ReplyReader::Free::operator()(redisReader* reader) const noexcept { redisReaderFree(reader); }
+
+void ReplyReader::Feed(std::string_view bytes) {
+  std::string resp2;
+  if (translator_) {
+    try {
+      if (!untranslatable_) translator_->Translate(bytes, resp2);
+    } catch (const ProtocolError& error) {
+      untranslatable_ = error;
+    }
+    bytes = resp2;
+  }
+  if (redisReaderFeed(reader_.get(), bytes.data(), bytes.size()) != REDIS_OK) throw std::bad_alloc();
   unfinished_bytes_ += bytes.size();
 }
 
 bool ReplyReader::Next(Reply& reply) {
-  while (!is_complete_) {
-    if (ReadItem()) continue;
-    if (unfinished_bytes_ <= kMaxReplyBytes) return false;
-    throw ProtocolError("with a reply longer than " + std::to_string(kMaxReplyBytes) + " bytes");
+  void* root = nullptr;
+  if (redisReaderGetReply(reader_.get(), &root) != REDIS_OK) {
+    throw ProtocolError(builder_->refusal.empty() ? std::string("what is not RESP: ") + reader_->errstr
+                                                  : builder_->refusal);
   }
-  is_complete_ = false;
-  reply = std::exchange(root_, {});
+  if (root == nullptr) {
+    if (untranslatable_) throw *untranslatable_;
+    if (unfinished_bytes_ > kMaxReplyBytes) throw ReplyTooLong();
+    return false;
+  }
+  unfinished_bytes_ = reader_->len - reader_->pos;
+  reply = std::move(builder_->root);
   return true;
 }
-
-bool ReplyReader::ReadItem() {
-  if (text_type_ != 0) return TakeText();
-  if (position_ == buffer_.size()) return false;
-  const char type = buffer_[position_];
-  // Told by the first byte, since what does not speak RESP may never end a line.
-  if (std::string_view("+-:$*_#,(!=%~>|").find(type) == std::string_view::npos) RejectItem(type);
-  const auto line = NextLine();
-  if (!line) return false;
-  if (open_.empty()) elements_ = 0;
-  TakeLine(type, line->substr(1));
-  return true;
-}
-
-std::optional<std::string_view> ReplyReader::NextLine() {
-  const std::size_t end = buffer_.find("\r\n", std::max(position_, searched_));
-  if (end == std::string::npos) {
-    searched_ = buffer_.size() - 1;  // A '\r' there may be half of the end.
-    return std::nullopt;
-  }
-  const auto line = std::string_view(buffer_).substr(position_, end - position_);
-  position_ = end + 2;
-  return line;
-}
-
-void ReplyReader::TakeLine(char type, std::string_view line) {
-  using Type = Reply::Type;
-  const auto is = [&](bool right, Reply reply) {
-    if (!right) RejectItem(type);
-    Place() = std::move(reply);
-    EndItem();
-  };
-  const auto text = [line](Type of) { return Reply{.type = of, .text = std::string(line)}; };
-  switch (type) {
-    case '+':
-      return is(true, text(Type::kStatus));
-    case '-':
-      return is(true, text(Type::kError));
-    case ':': {
-      const auto number = ParseWhole<std::int64_t>(line);
-      return is(number.has_value(), {.type = Type::kInteger, .integer = number.value_or(0)});
-    }
-    case '_':
-      return is(line.empty(), {});
-    case '#':
-      return is(line == "t" || line == "f", {.type = Type::kInteger, .integer = line == "t" ? 1 : 0});
-    case ',':
-      return is(IsDouble(line), text(Type::kString));
-    case '(':
-      return is(IsBigNumber(line), text(Type::kString));
-    default:
-      break;
-  }
-  const bool may_be_nil = type == '$' || type == '*';
-  if (may_be_nil && line == "-1") return is(true, {});
-  const auto size = ParseWhole<std::size_t>(line);
-  if (!size) RejectItem(type);
-  switch (type) {
-    case '%':
-    case '|':
-      if (*size > kMaxReplyElements) throw ProtocolError("with an array that is too large");
-      return OpenAggregate(2 * *size, type == '|');
-    case '>':
-      if (!open_.empty()) RejectItem(type);  // Messages come between replies.
-      return OpenAggregate(*size, true);
-    case '*':
-    case '~':
-      return OpenAggregate(*size, false);
-    default:
-      text_type_ = type;
-      text_size_ = *size;
-  }
-}
-
-bool ReplyReader::TakeText() {
-  constexpr std::size_t kFormat = 4;  // "txt:", how the text of '=' begins.
-  const std::size_t have = buffer_.size() - position_;
-  if (text_size_ > have || have - text_size_ < 2) return false;
-  std::string_view text = std::string_view(buffer_).substr(position_, text_size_);
-  if (std::string_view(buffer_).substr(position_ + text_size_, 2) != "\r\n") RejectItem(text_type_);
-  if (text_type_ == '=') {
-    if (text_size_ < kFormat || text[kFormat - 1] != ':') RejectItem(text_type_);
-    text.remove_prefix(kFormat);
-  }
-  Place() = {.type = text_type_ == '!' ? Reply::Type::kError : Reply::Type::kString, .text = std::string(text)};
-  position_ += text_size_ + 2;
-  text_type_ = 0;
-  EndItem();
-  return true;
-}
-
-void ReplyReader::OpenAggregate(std::size_t count, bool is_apart) {
-  if (open_.size() >= kMaxDepth) throw ProtocolError("with arrays nested too deep");
-  if (count > kMaxReplyElements - elements_) throw ProtocolError("with an array that is too large");
-  elements_ += count;
-  Reply& place = Place();
-  place = {.type = Reply::Type::kArray};
-  if (count == 0) return EndAggregate(is_apart);
-  place.elements.resize(count);
-  open_.push_back({&place, 0, is_apart});
-}
-
-void ReplyReader::EndAggregate(bool is_apart) {
-  if (!is_apart) return EndItem();
-  // What it belongs to comes next, in its place.
-  if (open_.empty()) EndRoot();
-}
-
-void ReplyReader::EndItem() {
-  if (open_.empty()) {
-    is_complete_ = true;
-    return EndRoot();
-  }
-  Open& inner = open_.back();
-  if (++inner.next < inner.aggregate->elements.size()) return;
-  const bool is_apart = inner.is_apart;
-  open_.pop_back();
-  EndAggregate(is_apart);
-}
-
-void ReplyReader::EndRoot() { unfinished_bytes_ = buffer_.size() - position_; }
-
-Reply& ReplyReader::Place() { return open_.empty() ? root_ : open_.back().aggregate->elements[open_.back().next]; }
 
 }  // namespace metrics::redis

@@ -3,13 +3,17 @@
 
 #include <cstddef>
 #include <initializer_list>
+#include <memory>
 #include <optional>
-#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "metrics/redis/protocol.h"
 #include "metrics/redis/reply.h"
+#include "metrics/redis/resp3_translator.h"
+
+struct redisReader;
 
 namespace metrics::redis {
 
@@ -58,28 +62,22 @@ class Batch {
   std::vector<Transaction> transactions_;
 };
 
-/// The bytes are not RESP, or go beyond what a queue's reply can be. The text completes "answered ".
-class ProtocolError : public std::runtime_error {
- public:
-  using std::runtime_error::runtime_error;
-};
+/// The reply goes beyond ReplyReader::kMaxReplyBytes.
+ProtocolError ReplyTooLong();
 
 /// Turns a stream of bytes into replies, whatever pieces it arrives in. Not for several threads at once. A reply is
-/// bounded in bytes, in elements and in depth, so that a server gone wrong cannot fill the memory.
-///
-/// What only RESP3 has becomes what RESP2 would have sent: a map is an array of its keys and values in turn, a set an
-/// array, a boolean 1 or 0, a double or a big number its text. Attributes and pushed messages, which answer no command,
-/// are left out. What RESP2 arranges in another way (the scores of a sorted set) is for the reader of the reply to
-/// know.
+/// bounded in bytes, in elements and in depth, so that a server gone wrong cannot fill the memory. What only RESP3 has
+/// is read as Resp3Translator makes it.
 class ReplyReader {
  public:
   static constexpr std::size_t kMaxReplyBytes = std::size_t{16} << 20U;  // Some layouts read messages.
   static constexpr std::size_t kMaxReplyElements = std::size_t{1} << 16U;
-  static constexpr std::size_t kMaxDepth = 7;
+  static constexpr int kMaxDepth = 7;  // All that hiredis 0.14 can follow.
 
-  ReplyReader() = default;
+  explicit ReplyReader(Protocol protocol = Protocol::kResp2);
   ReplyReader(const ReplyReader&) = delete;
   ReplyReader& operator=(const ReplyReader&) = delete;
+  ~ReplyReader();
 
   /// Takes the next bytes of the stream.
   /// Throws std::bad_alloc.
@@ -90,35 +88,16 @@ class ReplyReader {
   bool Next(Reply& reply);
 
  private:
-  /// An aggregate whose elements are not all there.
-  struct Open {
-    Reply* aggregate;
-    std::size_t next;  // Its first element that is missing.
-    bool is_apart;     // Part of no reply.
+  struct Builder;
+  struct Free {
+    void operator()(redisReader* reader) const noexcept;
   };
 
-  bool ReadItem();
-  void TakeLine(char type, std::string_view line);
-  bool TakeText();
-  void OpenAggregate(std::size_t count, bool is_apart);
-  void EndAggregate(bool is_apart);
-  void EndItem();
-  void EndRoot();
-  /// Where the next item belongs.
-  Reply& Place();
-  std::optional<std::string_view> NextLine();
-
-  std::string buffer_;
-  std::size_t position_ = 0;          // In buffer_, of what is not understood yet.
-  std::size_t searched_ = 0;          // In buffer_: no line ends before it.
+  std::optional<Resp3Translator> translator_;
+  std::optional<ProtocolError> untranslatable_;  // What comes after the bytes that were fed to the reader.
+  std::unique_ptr<Builder> builder_;
+  std::unique_ptr<redisReader, Free> reader_;
   std::size_t unfinished_bytes_ = 0;  // Fed since the last complete reply.
-
-  Reply root_;
-  std::vector<Open> open_;  // From the outside in; each is an element of the one before.
-  std::size_t elements_ = 0;
-  bool is_complete_ = false;  // root_.
-  char text_type_ = 0;        // Of the text that comes after its length; none if 0.
-  std::size_t text_size_ = 0;
 };
 
 }  // namespace metrics::redis

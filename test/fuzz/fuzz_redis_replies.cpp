@@ -1,5 +1,5 @@
 // A stream of bytes gives the same replies in whatever pieces it arrives; what is accepted is bounded, and written out
-// as RESP, it reads as the same replies.
+// as Redis writes it, it reads as the same replies.
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
@@ -11,19 +11,20 @@
 #include "test/fuzz/fuzzing.h"
 
 using fuzzing::Require;
+using metrics::redis::Protocol;
 using metrics::redis::Reply;
 using metrics::redis::ReplyReader;
 
 namespace {
 
 struct Outcome {
-  std::string replies;  // As RESP.
+  std::string replies;  // As Redis writes them, in RESP2.
   bool refused = false;
 
   bool operator==(const Outcome&) const = default;
 };
 
-void Write(const Reply& reply, std::string& out, std::size_t& elements, std::size_t depth) {
+void Write(const Reply& reply, std::string& out, std::size_t& elements, int depth) {
   Require(depth <= ReplyReader::kMaxDepth);
   switch (reply.type) {
     case Reply::Type::kUnavailable:
@@ -42,7 +43,7 @@ void Write(const Reply& reply, std::string& out, std::size_t& elements, std::siz
       out += '+' + reply.text + "\r\n";
       break;
     case Reply::Type::kError:
-      out += '!' + std::to_string(reply.text.size()) + "\r\n" + reply.text + "\r\n";  // It may have line ends.
+      out += '-' + reply.text + "\r\n";
       break;
     case Reply::Type::kArray:
       out += '*' + std::to_string(reply.elements.size()) + "\r\n";
@@ -55,9 +56,9 @@ void Write(const Reply& reply, std::string& out, std::size_t& elements, std::siz
 }
 
 /// `pieces` decides how the bytes arrive; empty: all at once.
-Outcome Read(std::string_view bytes, std::string_view pieces) {
+Outcome Read(Protocol protocol, std::string_view bytes, std::string_view pieces) {
   Outcome outcome;
-  ReplyReader reader;
+  ReplyReader reader(protocol);
   try {
     for (std::size_t i = 0; !bytes.empty(); ++i) {
       const std::size_t piece =
@@ -81,9 +82,11 @@ Outcome Read(std::string_view bytes, std::string_view pieces) {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string_view bytes = fuzzing::Text(data, size);
-  const Outcome whole = Read(bytes, {});
-  Require(Read(bytes, bytes) == whole);
-  Require(Read(bytes, std::string_view("\0", 1)) == whole);
-  Require(Read(whole.replies, {}) == Outcome{whole.replies});
+  for (const Protocol protocol : {Protocol::kResp2, Protocol::kResp3}) {
+    const Outcome whole = Read(protocol, bytes, {});
+    Require(Read(protocol, bytes, bytes) == whole);
+    Require(Read(protocol, bytes, std::string_view("\0", 1)) == whole);
+    Require(Read(protocol, whole.replies, {}) == Outcome{whole.replies});
+  }
   return 0;
 }

@@ -56,7 +56,7 @@ TEST_CASE("a server that is not Redis is not taken for it", "[redis]") {
        "closed the connection during the handshake, as one does that expects TLS"},
       {"closes in the middle", "+PO", UnavailableKind::kConnection, "closed the connection during the handshake"},
       {"speaks HTTP", "HTTP/1.1 400 Bad Request\r\n\r\n", UnavailableKind::kProtocol,
-       "answered what is not RESP: something that begins with \"H\" during the handshake"},
+       "answered what is not RESP: Protocol error, got \"H\" as reply type byte during the handshake"},
       {"sends back what it gets", "*1\r\n$4\r\nPING\r\n", UnavailableKind::kProtocol, "does not answer as Redis does"},
       {"wants no more clients", "-ERR max number of clients reached\r\n", UnavailableKind::kServer,
        R"(refused the connection: "ERR max number of clients reached")"},
@@ -126,7 +126,7 @@ TEST_CASE("an unreadable answer fails the request it answers, and others are ask
     std::string text;
   };
   const auto example = GENERATE(values<Case>({
-      {"?\r\n", "answered what is not RESP"},
+      {"!\r\n", "answered what is not RESP"},
       {":abc\r\n", "answered what is not RESP"},
       {"*100000\r\n", "answered with an array that is too large"},
       {"$100000000\r\n" + std::string(17'000'000, 'x'), "answered with a reply longer than 16777216 bytes"},
