@@ -462,7 +462,7 @@ class Reader {
         return;
       case LayoutOption::Type::kTexts: {
         LayoutOptions::Texts texts;
-        if (!IsItems(node, name, meaning)) return;
+        if (!IsItems(node, name, option)) return;
         for (const YamlPtr& item : node.items) {
           if (auto text = Text(*item, name, meaning)) texts.push_back(*std::move(text));
         }
@@ -471,7 +471,7 @@ class Reader {
       }
       case LayoutOption::Type::kNumbers: {
         LayoutOptions::Numbers numbers;
-        if (!IsItems(node, name, meaning)) return;
+        if (!IsItems(node, name, option)) return;
         for (const YamlPtr& item : node.items) {
           const auto number = Whole(*item, name, 0, std::numeric_limits<std::int64_t>::max(), meaning);
           if (number) numbers.push_back(*number);
@@ -489,9 +489,9 @@ class Reader {
     return false;
   }
 
-  bool IsItems(const YamlValue& node, const std::string& name, const std::string& meaning) {
-    if (node.kind == Kind::kSequence && !node.items.empty()) return true;
-    Wrong(node, name + " must be " + meaning);
+  bool IsItems(const YamlValue& node, const std::string& name, const LayoutOption& option) {
+    if (node.kind == Kind::kSequence && (option.may_be_empty || !node.items.empty())) return true;
+    Wrong(node, name + " must be " + std::string(option.meaning));
     return false;
   }
 

@@ -48,7 +48,10 @@ constexpr LayoutOption kPrefix{"prefix", Type::kText, "what all keys of the fram
 constexpr auto kOnlyPrefix = std::to_array<LayoutOption>({kPrefix});
 constexpr auto kReliableList = std::to_array<LayoutOption>({
     {"waiting", Type::kText, kKeyPattern},
-    {"processing", Type::kTexts, "a list of keys, in which {queue} stands for the queue"},
+    {.name = "processing",
+     .type = Type::kTexts,
+     .meaning = "a list of keys, in which {queue} stands for the queue",
+     .may_be_empty = true},
     {"workers", Type::kText, kKeyPattern},
     {"workersType", Type::kText, "the type of workers", kWorkersTypes},
     {"workerProcessing", Type::kText, "a key, in which {queue} and {worker} stand for their names"},

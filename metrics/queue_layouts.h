@@ -24,6 +24,8 @@ struct LayoutOption {
   std::string_view meaning;
   /// If a kText can only be one of these.
   std::span<const std::string_view> choices{};
+  /// If a list may have nothing in it.
+  bool may_be_empty = false;
 };
 
 /// What a configuration says about a layout. The values have the types of the table.
