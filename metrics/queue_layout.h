@@ -36,7 +36,7 @@ struct QueueCounts {
   std::int64_t delayed = 0;
   /// Since when the oldest job waits; zero if none does.
   std::chrono::seconds oldest_age{0};
-  /// Those who have taken the jobs in flight, by the names that the framework notes; each once.
+  /// Those who have taken jobs, by the names that the framework notes.
   std::vector<std::string> holders{};
 };
 

@@ -6,7 +6,8 @@
 
 namespace metrics::layouts {
 
-/// Tasks of a group wait for a server to aggregate them.
+/// Tasks of a group wait for a server to aggregate them. Servers report every five seconds what they work on, so who
+/// holds a task is that old.
 class Asynq final : public Registered {
  public:
   Asynq();

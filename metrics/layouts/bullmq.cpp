@@ -2,7 +2,10 @@
 
 #include <algorithm>
 
+#include "metrics/go_quote.h"
 #include "metrics/layouts/bull.h"
+#include "metrics/layouts/preset.h"
+#include "metrics/metric_provider.h"
 
 namespace metrics::layouts {
 namespace {
@@ -10,37 +13,74 @@ namespace {
 /// While only delayed jobs are left, BullMQ 4 puts this and the time of the next into the list of waiting jobs.
 constexpr std::string_view kMarker = "0:";
 
+class Jobs final : public Preset {
+ public:
+  explicit Jobs(const std::string& prefix)
+      : Preset({.waiting = {{"LLEN", prefix + ":{queue}:wait"},
+                            {"LLEN", prefix + ":{queue}:paused"},
+                            {"ZCARD", prefix + ":{queue}:prioritized"}},
+                .in_flight = {{"LLEN", prefix + ":{queue}:active"}},
+                .delayed = {{prefix + ":{queue}:delayed", TimeUnit::kMilliseconds4096}},
+                .oldest = OldestBullJob(
+                    prefix, {{.key = prefix + ":{queue}:wait", .first = "-8", .last = "-1"},
+                             {.key = prefix + ":{queue}:paused", .first = "-8", .last = "-1"},
+                             // Ordered by priority, so that any of them may be the oldest.
+                             {.key = prefix + ":{queue}:prioritized", .command = "ZRANGE", .last = "999"}})}),
+        wait_(prefix + ":{queue}:wait") {}
+
+  void Ask(const QueueRead& read, redis::Batch& batch) const override {
+    if (read.wanted.waiting) batch.Add({"LINDEX", KeyOf(wait_, read.queue), "-1"});
+    Preset::Ask(read, batch);
+  }
+
+  std::optional<QueueCounts> Count(const QueueRead& read, std::span<const redis::Reply> replies,
+                                   redis::Batch& more) const override {
+    if (!read.wanted.waiting) return Preset::Count(read, replies, more);
+    ReplyCursor cursor(replies);
+    const auto last = cursor.Text("LINDEX", KeyOf(wait_, read.queue));
+    auto counts = Preset::Count(read, replies.subspan(1), more);
+    if (counts && last && last->substr(0, kMarker.size()) == kMarker) {
+      counts->waiting = std::max<std::int64_t>(0, counts->waiting - 1);
+    }
+    return counts;
+  }
+
+ private:
+  const std::string wait_;  // A pattern.
+};
+
+/// A job tells which worker has it, if the worker was given a name.
+Registry ActiveJobs(const std::string& prefix) {
+  const std::string key = prefix + ":{queue}:{worker}";
+  return {.names = "active jobs",
+          .has_holders = true,
+          .part = &QueueParts::holders,
+          .ask_names =
+              [active = prefix + ":{queue}:active"](const QueueRead& read, redis::Batch& batch) {
+                batch.Add({"LRANGE", KeyOf(active, read.queue), "0", "1000"});
+              },
+          .ask =
+              [key](std::string_view queue, std::string_view job, redis::Batch& batch) {
+                batch.Add({"HGET", KeyOf(key, queue, job), "processedOn"});
+                batch.Add({"HGET", KeyOf(key, queue, job), "pb"});
+              },
+          .entry =
+              [key](std::string_view queue, std::string_view job, ReplyCursor& cursor) {
+                const bool is_there = cursor.Text("HGET", KeyOf(key, queue, job)).has_value();
+                const auto worker = cursor.Text("HGET", KeyOf(key, queue, job));
+                if (is_there && !worker) {
+                  throw MetricUnavailableError(
+                      UnavailableKind::kServer,
+                      "the job " + QuoteBeginning(job) +
+                          " does not tell who has taken it: BullMQ's Worker takes the option name");
+                }
+                return Entry{is_there ? 1 : 0, std::string(worker.value_or(""))};
+              }};
+}
+
 }  // namespace
 
 BullMq::BullMq(const BullMqOptions& options)
-    : Preset({.waiting = {{"LLEN", options.prefix + ":{queue}:wait"},
-                          {"LLEN", options.prefix + ":{queue}:paused"},
-                          {"ZCARD", options.prefix + ":{queue}:prioritized"}},
-              .in_flight = {{"LLEN", options.prefix + ":{queue}:active"}},
-              .delayed = {{options.prefix + ":{queue}:delayed", TimeUnit::kMilliseconds4096}},
-              .oldest = OldestBullJob(
-                  options.prefix,
-                  {{.key = options.prefix + ":{queue}:wait", .first = "-8", .last = "-1"},
-                   {.key = options.prefix + ":{queue}:paused", .first = "-8", .last = "-1"},
-                   // Ordered by priority, so that any of them may be the oldest.
-                   {.key = options.prefix + ":{queue}:prioritized", .command = "ZRANGE", .last = "999"}})}),
-      wait_(options.prefix + ":{queue}:wait") {}
-
-void BullMq::Ask(const QueueRead& read, redis::Batch& batch) const {
-  if (read.wanted.waiting) batch.Add({"LINDEX", KeyOf(wait_, read.queue), "-1"});
-  Preset::Ask(read, batch);
-}
-
-std::optional<QueueCounts> BullMq::Count(const QueueRead& read, std::span<const redis::Reply> replies,
-                                         redis::Batch& more) const {
-  if (!read.wanted.waiting) return Preset::Count(read, replies, more);
-  ReplyCursor cursor(replies);
-  const auto last = cursor.Text("LINDEX", KeyOf(wait_, read.queue));
-  auto counts = Preset::Count(read, replies.subspan(1), more);
-  if (counts && last && last->substr(0, kMarker.size()) == kMarker) {
-    counts->waiting = std::max<std::int64_t>(0, counts->waiting - 1);
-  }
-  return counts;
-}
+    : Registered({ActiveJobs(options.prefix)}, std::make_unique<Jobs>(options.prefix)) {}
 
 }  // namespace metrics::layouts

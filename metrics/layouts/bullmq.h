@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include "metrics/layouts/preset.h"
+#include "metrics/layouts/registered.h"
 
 namespace metrics::layouts {
 
@@ -13,16 +13,9 @@ struct BullMqOptions {
   std::string prefix = "bull";
 };
 
-class BullMq final : public Preset {
+class BullMq final : public Registered {
  public:
   explicit BullMq(const BullMqOptions& options = {});
-
-  void Ask(const QueueRead& read, redis::Batch& batch) const override;
-  std::optional<QueueCounts> Count(const QueueRead& read, std::span<const redis::Reply> replies,
-                                   redis::Batch& more) const override;
-
- private:
-  const std::string wait_;  // A pattern.
 };
 
 }  // namespace metrics::layouts

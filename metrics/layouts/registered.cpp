@@ -26,7 +26,7 @@ QueueParts Registered::Offers() const {
   QueueParts parts = rest_->Offers();
   for (const Registry& registry : registries_) {
     parts.*registry.part = true;
-    parts.holders = parts.holders || registry.are_holders;
+    parts.holders = parts.holders || registry.has_holders;
   }
   return parts;
 }
@@ -50,9 +50,11 @@ std::optional<QueueCounts> Registered::Count(const QueueRead& read, std::span<co
     bool complete = true;
     for (std::size_t i = 0; i < wanted.size(); ++i) {
       for (const std::string_view name : known[i]) {
-        const std::int64_t jobs = wanted[i]->jobs(read.queue, name, cursor);
-        found.*wanted[i]->count += jobs;
-        if (jobs > 0 && read.wanted.holders && wanted[i]->are_holders) found.holders.emplace_back(name);
+        Entry entry = wanted[i]->entry(read.queue, name, cursor);
+        if (wanted[i]->count != nullptr) found.*wanted[i]->count += entry.jobs;
+        if (read.wanted.holders && entry.jobs > 0 && !entry.holder.empty()) {
+          found.holders.push_back(std::move(entry.holder));
+        }
       }
       const auto names = cursor.Texts("the reading", wanted[i]->names);
       if (names.size() > Registry::kMaxNames) RejectTooMany(Registry::kMaxNames, wanted[i]->names);
@@ -62,7 +64,9 @@ std::optional<QueueCounts> Registered::Count(const QueueRead& read, std::span<co
     if (complete) {
       auto counts = rest_->Count(read, replies, more);
       if (!counts) return std::nullopt;
-      for (const Registry* registry : wanted) *counts.*registry->count += found.*registry->count;
+      for (const Registry* registry : wanted) {
+        if (registry->count != nullptr) *counts.*registry->count += found.*registry->count;
+      }
       counts->holders = std::move(found.holders);
       return counts;
     }

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -12,22 +13,30 @@
 
 namespace metrics::layouts {
 
-/// Names under which jobs of one part of the queue are kept.
+/// What is under one name of a registry.
+struct Entry {
+  std::int64_t jobs = 0;
+  /// Who has taken them, where that is known.
+  std::string holder{};
+};
+
+/// Names under which jobs of one part of the queue are kept, or under which those are known who have taken jobs.
 struct Registry {
   /// As many names as one registry may hold, and what more are called in the error.
   static constexpr std::size_t kMaxNames = 1000;
   std::string_view names;
-  /// They are those who have taken the jobs.
-  bool are_holders = false;
+  /// Its entries tell who has taken the jobs.
+  bool has_holders = false;
 
   bool QueueParts::*part;
-  std::int64_t QueueCounts::*count;
+  /// Null: it is only read for its holders.
+  std::int64_t QueueCounts::*count = nullptr;
   /// Adds the one command that gives the names. It should give no more than kMaxNames + 1.
   std::function<void(const QueueRead& read, redis::Batch& batch)> ask_names;
   /// Adds the commands for one name.
   std::function<void(std::string_view queue, std::string_view name, redis::Batch& batch)> ask;
-  /// How many jobs of the queue there are by the replies to those.
-  std::function<std::int64_t(std::string_view queue, std::string_view name, ReplyCursor& cursor)> jobs;
+  /// What there is of the queue by the replies to those.
+  std::function<Entry(std::string_view queue, std::string_view name, ReplyCursor& cursor)> entry;
 };
 
 /// SRANDMEMBER gives the whole of a set that is not larger than asked for, and is bounded if it is.

@@ -23,17 +23,17 @@ std::vector<Registry> RegistriesOf(const ReliableListOptions& options) {
                                                      redis::Batch& batch) {
     batch.Add({"LLEN", KeyOf(key, queue, worker)});
   };
-  const auto jobs = [key = options.worker_processing](std::string_view queue, std::string_view worker,
-                                                      ReplyCursor& cursor) {
-    return cursor.Count("LLEN", KeyOf(key, queue, worker));
+  const auto entry = [key = options.worker_processing](std::string_view queue, std::string_view worker,
+                                                       ReplyCursor& cursor) {
+    return Entry{cursor.Count("LLEN", KeyOf(key, queue, worker)), std::string(worker)};
   };
   return {{.names = "workers",
-           .are_holders = true,
+           .has_holders = true,
            .part = &QueueParts::in_flight,
            .count = &QueueCounts::in_flight,
            .ask_names = ask_names,
            .ask = ask,
-           .jobs = jobs}};
+           .entry = entry}};
 }
 
 std::unique_ptr<const QueueLayout> ListsOf(const ReliableListOptions& options) {

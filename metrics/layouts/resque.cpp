@@ -16,7 +16,7 @@ bool IsOf(std::string_view queue, std::string_view json) { return Json::ParseJob
 Registry Workers(const std::string& prefix) {
   const std::string key = prefix + ":worker:{worker}";
   return {.names = "workers",
-          .are_holders = true,
+          .has_holders = true,
           .part = &QueueParts::in_flight,
           .count = &QueueCounts::in_flight,
           .ask_names =
@@ -27,10 +27,11 @@ Registry Workers(const std::string& prefix) {
               [key](std::string_view queue, std::string_view worker, redis::Batch& batch) {
                 batch.Add({"GET", KeyOf(key, queue, worker)});
               },
-          .jobs = [key](std::string_view queue, std::string_view worker, ReplyCursor& cursor) -> std::int64_t {
-            const auto work = cursor.Text("GET", KeyOf(key, queue, worker));
-            return work && IsOf(queue, *work) ? 1 : 0;
-          }};
+          .entry =
+              [key](std::string_view queue, std::string_view worker, ReplyCursor& cursor) {
+                const auto work = cursor.Text("GET", KeyOf(key, queue, worker));
+                return Entry{work && IsOf(queue, *work) ? 1 : 0, std::string(worker)};
+              }};
 }
 
 /// The seconds for which jobs are delayed, if they are `due` or if they are not. All queues share them.
@@ -51,14 +52,14 @@ Registry Seconds(const std::string& prefix, bool due) {
                 batch.Add({"LLEN", list});
                 batch.Add({"LRANGE", list, "0", kLastJob});
               },
-          .jobs =
+          .entry =
               [key](std::string_view queue, std::string_view second, ReplyCursor& cursor) {
                 const std::string list = KeyOf(key, queue, second);
                 const std::int64_t all = cursor.Count("LLEN", list);
                 const auto seen = cursor.Texts("LRANGE", list);
                 const auto of_others = std::count_if(seen.begin(), seen.end(),
                                                      [queue](std::string_view job) { return !IsOf(queue, job); });
-                return std::max<std::int64_t>(0, all - of_others);
+                return Entry{std::max<std::int64_t>(0, all - of_others)};
               }};
 }
 

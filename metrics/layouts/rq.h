@@ -1,9 +1,10 @@
-// RQ: a list of job ids, a sorted set of what workers have in hand, another of what is scheduled (also retries).
+// RQ: a list of job ids, a sorted set of what workers have in hand, another of what is scheduled (also retries), and a
+// hash for each worker.
 #pragma once
 
 #include <string>
 
-#include "metrics/layouts/preset.h"
+#include "metrics/layouts/registered.h"
 
 namespace metrics::layouts {
 
@@ -12,7 +13,7 @@ struct RqOptions {
   std::string prefix = "rq";
 };
 
-class Rq final : public Preset {
+class Rq final : public Registered {
  public:
   explicit Rq(const RqOptions& options = {});
 };

@@ -36,7 +36,7 @@ Preset::Keys KeysOf(const SidekiqOptions& options) {
 /// What a process works on is in a hash called "work" since Sidekiq 7, "workers" before.
 Registry Processes(const std::string& prefix) {
   return {.names = "processes",
-          .are_holders = true,
+          .has_holders = true,
           .part = &QueueParts::in_flight,
           .count = &QueueCounts::in_flight,
           .ask_names =
@@ -48,10 +48,10 @@ Registry Processes(const std::string& prefix) {
                 batch.Add({"HVALS", prefix + std::string(process) + ":work"});
                 batch.Add({"HVALS", prefix + std::string(process) + ":workers"});
               },
-          .jobs =
+          .entry =
               [](std::string_view queue, std::string_view process, ReplyCursor& cursor) {
                 const std::int64_t since_7 = CountOf(queue, cursor.Texts("HVALS", process));
-                return since_7 + CountOf(queue, cursor.Texts("HVALS", process));
+                return Entry{since_7 + CountOf(queue, cursor.Texts("HVALS", process)), std::string(process)};
               }};
 }
 

@@ -163,6 +163,16 @@ bool IsNoSuchKey(const Reply& reply) {
   return reply.type == Reply::Type::kError && reply.text.find("no such key") != std::string::npos;
 }
 
+/// Of those that have entries pending, XPENDING tells the names and how many; nothing if there are none.
+void AddConsumers(const Reply& pending, std::string_view key, std::vector<std::string>& consumers) {
+  if (pending.type == Reply::Type::kError && redis::ErrorCode(pending.text) == "NOGROUP") return;
+  if (pending.type != Reply::Type::kArray || pending.elements.size() != 4) RejectReply(pending, "XPENDING", key);
+  for (const Reply& consumer : pending.elements[3].elements) {
+    if (consumer.type != Reply::Type::kArray || consumer.elements.empty()) RejectReply(pending, "XPENDING", key);
+    consumers.push_back(consumer.elements.front().text);
+  }
+}
+
 std::optional<TimePoint> TimeOf(const std::optional<Id>& id) {
   return id ? TimeFromNumber(static_cast<double>(id->milliseconds), TimeUnit::kMilliseconds) : std::nullopt;
 }
@@ -180,12 +190,18 @@ std::optional<QueueCounts> CountStream(const QueueRead& read, ReplyCursor& curso
 
 }  // namespace
 
-QueueParts Stream::Offers() const { return {.waiting = true, .in_flight = !groups_.empty(), .oldest_age = true}; }
+QueueParts Stream::Offers() const {
+  const bool has_groups = !groups_.empty();
+  return {.waiting = true, .in_flight = has_groups, .oldest_age = true, .holders = has_groups};
+}
 
 void Stream::Ask(const QueueRead& read, redis::Batch& batch) const {
   if (!groups_.empty()) {
     batch.Add({"XINFO", "STREAM", read.queue});
     batch.Add({"XINFO", "GROUPS", read.queue});
+    if (read.wanted.holders) {
+      for (const std::string& group : groups_) batch.Add({"XPENDING", read.queue, group});
+    }
     return;
   }
   if (read.wanted.waiting) batch.Add({"XLEN", read.queue});
@@ -205,6 +221,9 @@ std::optional<QueueCounts> Stream::Count(const QueueRead& read, std::span<const 
   const StreamInfo stream(stream_reply, read.queue);
   const bool waits_matter = read.wanted.waiting || read.wanted.oldest_age;
   QueueCounts counts;
+  if (read.wanted.holders) {
+    for (std::size_t i = 0; i < groups_.size(); ++i) AddConsumers(cursor.Next(), read.queue, counts.holders);
+  }
   std::optional<Id> first;
   for (const std::string& name : groups_) {
     const auto found = std::find_if(groups_reply.elements.begin(), groups_reply.elements.end(),

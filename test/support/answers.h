@@ -85,6 +85,7 @@ class Answers {
     const std::string name = command.substr(0, command.find(' '));
     if (name == "GET" || name == "HGET" || name == "LINDEX") return Nil();
     if (name == "XINFO") return Error("ERR no such key");
+    if (name == "XPENDING") return Error("NOGROUP No such key");
     const bool gives_list = name == "LRANGE" || name == "ZRANGE" || name == "ZRANGEBYSCORE" || name == "SRANDMEMBER" ||
                             name == "HRANDFIELD" || name == "HKEYS" || name == "HVALS" || name == "XRANGE";
     return gives_list ? Array({}) : Number(0);

@@ -113,10 +113,15 @@ std::vector<LayoutExample> MakeExamples() {
          redis.Command({"LMOVE", "q", "q:processing:w2", "LEFT", "RIGHT"});
          redis.Command({"ZADD", "q:later", In(-60), "d", In(60), "e"});
        },
-       "waiting 2, in flight 2, delayed 1"});
+       "waiting 2, in flight 2, delayed 1",
+       {"w1", "w2"}});
   add({"stream", Make<Stream>(), "q", WriteStream, "waiting 5"});
-  add({"stream with groups", Make<Stream>(StreamOptions{.groups = {"g"}}), "q",
-       [](auto& redis) { WriteGroup(redis, "g"); }, "waiting 2, in flight 2"});
+  add({"stream with groups",
+       Make<Stream>(StreamOptions{.groups = {"g"}}),
+       "q",
+       [](auto& redis) { WriteGroup(redis, "g"); },
+       "waiting 2, in flight 2",
+       {"worker"}});
   add({"celery", Make<Celery>(), "q",
        [=](auto& redis) {
          redis.Command({"LPUSH", "q", "a", "b"});
@@ -127,15 +132,21 @@ std::vector<LayoutExample> MakeExamples() {
          redis.Command({"SADD", "_kombu.binding.ex", "rk" + sep + sep + "q"});
        },
        "waiting 3, in flight 2, delayed 1"});
-  add({"rq", Make<Rq>(), "q",
+  add({"rq",
+       Make<Rq>(),
+       "q",
        [](auto& redis) {
          redis.Command({"RPUSH", "rq:queue:q", "a", "b"});
          redis.Command({"HSET", "rq:job:a", "enqueued_at", Iso(-60)});
          redis.Command({"RPUSH", "rq:queue:q:intermediate", "c"});
          redis.Command({"ZADD", "rq:wip:q", In(90), "d:1"});
          redis.Command({"ZADD", "rq:scheduled:q", In(-5), "e", In(60), "f"});
+         redis.Command({"SADD", "rq:workers:q", "rq:worker:1", "rq:worker:2", "rq:worker:3"});
+         redis.Command({"HSET", "rq:worker:1", "hostname", "pod-1", "state", "busy"});
+         redis.Command({"HSET", "rq:worker:2", "hostname", "pod-2", "state", "idle"});
        },
-       "waiting 3, in flight 2, delayed 1"});
+       "waiting 3, in flight 2, delayed 1",
+       {"pod-1"}});
   add({"dramatiq", Make<Dramatiq>(), "q",
        [](auto& redis) {
          redis.Command({"RPUSH", "dramatiq:q", "a", "b"});
@@ -174,9 +185,15 @@ std::vector<LayoutExample> MakeExamples() {
        },
        "waiting 1, delayed 0"});
   add({"taskiq-list", Make<TaskiqList>(), "q", [](auto& redis) { redis.Command({"LPUSH", "q", "a"}); }, "waiting 1"});
-  add({"taskiq-stream", Make<TaskiqStream>(), "q", [](auto& redis) { WriteGroup(redis, "taskiq"); },
-       "waiting 2, in flight 2"});
-  add({"sidekiq", Make<Sidekiq>(), "q",
+  add({"taskiq-stream",
+       Make<TaskiqStream>(),
+       "q",
+       [](auto& redis) { WriteGroup(redis, "taskiq"); },
+       "waiting 2, in flight 2",
+       {"worker"}});
+  add({"sidekiq",
+       Make<Sidekiq>(),
+       "q",
        [=](auto& redis) {
          redis.Command({"LPUSH", "queue:q", of_q});
          redis.Command({"SADD", "processes", "host:1:a", "host:2:dead"});
@@ -184,8 +201,11 @@ std::vector<LayoutExample> MakeExamples() {
          redis.Command({"ZADD", "schedule", In(-5), of_q, In(60), of_other});
          redis.Command({"ZADD", "retry", In(60), of_q});
        },
-       "waiting 2, in flight 1, delayed 1"});
-  add({"resque", Make<Resque>(), "q",
+       "waiting 2, in flight 1, delayed 1",
+       {"host:1:a"}});
+  add({"resque",
+       Make<Resque>(),
+       "q",
        [=](auto& redis) {
          redis.Command({"RPUSH", "resque:queue:q", of_q});
          redis.Command({"SADD", "resque:workers", "host:1:q", "host:2:*", "host:3:q"});
@@ -195,17 +215,22 @@ std::vector<LayoutExample> MakeExamples() {
          redis.Command({"RPUSH", "resque:delayed:5", of_q, of_other});
          redis.Command({"RPUSH", "resque:delayed:99999999999", of_q});
        },
-       "waiting 2, in flight 1, delayed 1"});
-  add({"bullmq", Make<BullMq>(), "q",
+       "waiting 2, in flight 1, delayed 1",
+       {"host:1:q"}});
+  add({"bullmq",
+       Make<BullMq>(),
+       "q",
        [](auto& redis) {
          redis.Command({"LPUSH", "bull:q:wait", "1"});
          redis.Command({"LPUSH", "bull:q:paused", "2"});
          redis.Command({"ZADD", "bull:q:prioritized", "42949672960", "3"});
          redis.Command({"HSET", "bull:q:1", "timestamp", In(-60, 1000)});
          redis.Command({"LPUSH", "bull:q:active", "4"});
+         redis.Command({"HSET", "bull:q:4", "processedOn", In(-5, 1000), "pb", "pod-1"});
          redis.Command({"ZADD", "bull:q:delayed", In(-5, 4096000), "5", In(60, 4096000), "6"});
        },
-       "waiting 4, in flight 1, delayed 1"});
+       "waiting 4, in flight 1, delayed 1",
+       {"pod-1"}});
   add({"bull", Make<Bull>(), "q",
        [](auto& redis) {
          redis.Command({"LPUSH", "bull:q:wait", "1", "2"});
@@ -230,7 +255,9 @@ std::vector<LayoutExample> MakeExamples() {
          redis.Command({"ZADD", "laravel-database-queues:q:delayed", In(-5), "b", In(60), "c"});
        },
        "waiting 2, in flight 1, delayed 1"});
-  add({"asynq", Make<Asynq>(), "q",
+  add({"asynq",
+       Make<Asynq>(),
+       "q",
        [](auto& redis) {
          redis.Command({"LPUSH", "asynq:{q}:pending", "a"});
          redis.Command({"HSET", "asynq:{q}:t:a", "pending_since", In(-60, 1'000'000'000)});
@@ -241,8 +268,12 @@ std::vector<LayoutExample> MakeExamples() {
          redis.Command({"ZADD", "asynq:{q}:g:mail", In(0), "f"});
          redis.Command({"ZADD", "asynq:{q}:aggregation_sets", In(60), "asynq:{q}:g:mail:1"});
          redis.Command({"ZADD", "asynq:{q}:g:mail:1", In(0), "g"});
+         redis.Command({"ZADD", "asynq:workers", In(10), "asynq:workers:{pod-1:1:a}", In(10),
+                        "asynq:workers:{pod-2:1:b}", In(-3600), "asynq:workers:{long-dead:1:c}"});
+         redis.Command({"HSET", "asynq:workers:{pod-1:1:a}", "b", "protobuf"});
        },
-       "waiting 3, in flight 2, delayed 2"});
+       "waiting 3, in flight 2, delayed 2",
+       {"pod-1:1:a"}});
   return examples;
 }
 

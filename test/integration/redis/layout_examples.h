@@ -21,6 +21,8 @@ struct LayoutExample {
   std::function<void(RedisServer&)> write;
   /// Without the age, as Show() tells them.
   std::string counts;
+  /// Who has taken jobs, in the order of their names.
+  std::vector<std::string> holders{};
 };
 
 const std::vector<LayoutExample>& LayoutExamples();

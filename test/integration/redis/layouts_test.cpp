@@ -1,4 +1,5 @@
 // Layouts on a real Redis: keys as the frameworks write them, and streams in every state they can get into.
+#include <algorithm>
 #include <memory>
 #include <random>
 #include <string>
@@ -34,10 +35,17 @@ TEST_CASE("a queue is read as its framework keeps it", "[redis][layouts]") {
       CHECK(counts.oldest_age >= std::chrono::seconds(59));
       CHECK(counts.oldest_age <= std::chrono::seconds(120));
     }
+    auto holders = counts.holders;
+    std::sort(holders.begin(), holders.end());
+    CHECK(holders == example.holders);
     // Each part alone is what it is among the others.
     CHECK(Read(client, example.layout, example.queue, {.waiting = true}).waiting == counts.waiting);
     if (offered.in_flight) {
       CHECK(Read(client, example.layout, example.queue, {.in_flight = true}).in_flight == counts.in_flight);
+    }
+    if (offered.holders) {
+      CHECK(Read(client, example.layout, example.queue, {.in_flight = true, .holders = true}).holders.size() ==
+            holders.size());
     }
     if (offered.delayed) {
       CHECK(Read(client, example.layout, example.queue, {.delayed = true}).delayed == counts.delayed);

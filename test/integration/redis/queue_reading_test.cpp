@@ -27,11 +27,11 @@ metrics::MetricQuery Query(const std::string& selector) {
 /// A provider with the loop it needs.
 class Provider {
  public:
-  Provider(const RedisServer& server, RecordingObserver& observer)
+  Provider(const RedisServer& server, RecordingObserver& observer, std::string_view layout = "by-type")
       : provider_(loop_, observer, [&server](const metrics::SourceConfig& source) {
           return metrics::redis::RedisOptions{.endpoint = server.endpoint(), .timeout = kLong, .name = source.name};
         }) {
-    auto config = metrics::ConfigOfEveryKey(*metrics::FindLayoutKind("by-type"), {});
+    auto config = metrics::ConfigOfEveryKey(*metrics::FindLayoutKind(layout), {});
     config.sources.push_back(
         {.name = std::string(metrics::kDefaultSource), .servers = server.endpoint(), .credentials = {}, .tls = {}});
     provider_.Use(std::move(config));
@@ -42,6 +42,17 @@ class Provider {
       provider_.Get(query, [callback](metrics::MetricResult result) {
         if (auto* error = std::get_if<metrics::MetricUnavailable>(&result)) return callback(std::move(*error));
         callback(std::get<std::vector<MetricSample>>(std::move(result)));
+      });
+    });
+  }
+
+  /// Or why nobody knows them.
+  std::vector<std::string> GetHolders(const metrics::MetricQuery& query) {
+    return Await<std::vector<std::string>>([&](auto callback) {
+      provider_.GetHolders(query, [callback](metrics::HoldersResult result) {
+        if (auto* error = std::get_if<metrics::MetricUnavailable>(&result)) return callback(std::move(*error));
+        if (auto* unknown = std::get_if<metrics::MetricNotFound>(&result)) return callback(std::vector{unknown->text});
+        callback(std::get<std::vector<std::string>>(std::move(result)));
       });
     });
   }
@@ -101,6 +112,24 @@ TEST_CASE("a queue is as long as its key, whatever the type", "[redis]") {
   REQUIRE(observer.changes().size() == 1);
   CHECK(observer.changes()[0].up);
   CHECK(observer.changes()[0].source == "default");
+}
+
+TEST_CASE("who holds the jobs of queues is known, in doubt, or nobody's business", "[redis]") {
+  RedisServer server;
+  for (const std::string queue : {"a", "b"}) {
+    server.Command({"SADD", "rq:workers:" + queue, "rq:worker:of-" + queue});
+    server.Command({"HSET", "rq:worker:of-" + queue, "hostname", "pod-" + queue, "state", "busy"});
+  }
+  RecordingObserver observer;
+  Provider rq(server, observer, "rq");
+  CHECK(rq.GetHolders(Query("queue in (a,b)")) == std::vector<std::string>{"pod-a", "pod-b"});
+  CHECK(rq.GetHolders(Query("queue=idle")).empty());
+  Provider plain(server, observer, "list");
+  CHECK(plain.GetHolders(Query("queue=a")) ==
+        std::vector<std::string>{R"(the layout list of the queue "a" cannot tell who has taken its jobs)"});
+  server.Command({"DEL", "rq:workers:b"});
+  server.Command({"SET", "rq:workers:b", "not a set"});
+  CHECK(ErrorOf([&] { rq.GetHolders(Query("queue in (a,b)")); }).kind() == UnavailableKind::kWrongType);
 }
 
 TEST_CASE("a key that is no queue is an error, and spoils the answer it is part of but no other", "[redis]") {

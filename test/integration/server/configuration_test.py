@@ -375,8 +375,13 @@ def test_check_can_show_what_the_queues_hold(redis, tmp_path):
     jobs, lost = result.stdout.splitlines()[-2:]
     assert jobs.split()[-4:] == ["2", "1", "1", "-"]
     assert "?  " in lost and "cannot be reached: No such file or directory" in lost
-    file.write_text(f"redis:\n  main: {{url: '{redis.url}'}}\nqueues: [{{name: jobs, layout: list}}]\n")
-    assert run("check", "--config", file, "--connect").returncode == 0
+    # Whose job it is does not matter here.
+    redis.run("rpush", "bull:jobs:active", "1")
+    redis.run("hset", "bull:jobs:1", "processedOn", "1700000000000")
+    file.write_text(f"redis:\n  main: {{url: '{redis.url}'}}\nqueues: [{{name: jobs, layout: bullmq}}]\n")
+    result = run("check", "--config", file, "--connect")
+    assert result.returncode == 0, result.stdout
+    assert result.stdout.splitlines()[-1].split()[-4:] == ["0", "1", "0", "0s"]
 
 
 def test_check_shows_what_can_be_known_of_a_queue_beside_what_cannot(redis, tmp_path):

@@ -3,8 +3,10 @@
 
 #include "metrics/layouts/arq.h"
 #include "metrics/layouts/asynq.h"
+#include "metrics/layouts/bullmq.h"
 #include "metrics/layouts/reliable_list.h"
 #include "metrics/layouts/resque.h"
+#include "metrics/layouts/rq.h"
 #include "metrics/layouts/sidekiq.h"
 #include "metrics/metric_provider.h"
 #include "test/support/answers.h"
@@ -71,7 +73,6 @@ TEST_CASE("a layout with workers tells which of them have taken jobs, if it is a
   const ReliableList layout({.workers = "{queue}:workers"});
   CHECK(layout.Offers().holders);
   CHECK_FALSE(ReliableList().Offers().holders);
-  CHECK_FALSE(Asynq().Offers().holders);
   Answers redis({{"SRANDMEMBER q:workers 1001", Texts({"busy", "idle", "busier"})},
                  {"LLEN q:processing:busy", Number(1)},
                  {"LLEN q:processing:idle", Number(0)},
@@ -80,6 +81,49 @@ TEST_CASE("a layout with workers tells which of them have taken jobs, if it is a
   CHECK(counts.holders == std::vector<std::string>{"busy", "busier"});
   CHECK(counts.in_flight == 3);
   CHECK(redis.Read(layout, "q", {.in_flight = true}).holders.empty());
+}
+
+using Names = std::vector<std::string>;
+
+Names HoldersOf(const metrics::QueueLayout& layout, const std::map<std::string, Reply>& replies) {
+  CHECK(layout.Offers().holders);
+  return Answers(replies).Read(layout, "q", {.in_flight = true, .holders = true}).holders;
+}
+
+TEST_CASE("RQ's workers tell their host and whether they are busy", "[layouts]") {
+  const std::map<std::string, Reply> replies{
+      {"SRANDMEMBER rq:workers:q 1001", Texts({"rq:worker:a", "rq:worker:b", "rq:worker:c", "rq:worker:dead"})},
+      {"HGET rq:worker:a hostname", Text("pod-1")},
+      {"HGET rq:worker:a state", Text("busy")},
+      {"HGET rq:worker:b hostname", Text("pod-2")},
+      {"HGET rq:worker:b state", Text("idle")},
+      {"HGET rq:worker:c hostname", Text("pod-3")},
+      {"HGET rq:worker:c state", Text("busy")},
+      {"ZCARD rq:wip:q", Number(2)}};
+  CHECK(HoldersOf(Rq(), replies) == Names{"pod-1", "pod-3"});
+  Answers redis(replies);
+  CHECK(redis.Read(Rq(), "q", {.in_flight = true}).in_flight == 2);
+  CHECK(redis.rounds() == std::vector<Names>{{"LLEN rq:queue:q:intermediate", "ZCARD rq:wip:q"}});
+}
+
+TEST_CASE("asynq's servers are busy with tasks of any queue", "[layouts]") {
+  CHECK(HoldersOf(Asynq(), {{"ZRANGEBYSCORE asynq:workers 1799999940.000 +inf LIMIT 0 1001",
+                             Texts({"asynq:workers:{pod-1:1:uuid}", "asynq:workers:{pod-2:1:uuid}", "strange"})},
+                            {"HLEN asynq:workers:{pod-1:1:uuid}", Number(3)},
+                            {"HLEN strange", Number(1)}}) == Names{"pod-1:1:uuid"});
+}
+
+TEST_CASE("BullMQ's jobs tell the name of their worker, and it is an error if that has none", "[layouts]") {
+  std::map<std::string, Reply> replies{{"LRANGE bull:q:active 0 1000", Texts({"1", "2", "gone"})},
+                                       {"HGET bull:q:1 processedOn", Text("1799999999000")},
+                                       {"HGET bull:q:1 pb", Text("pod-1")},
+                                       {"HGET bull:q:2 processedOn", Text("1799999999000")},
+                                       {"HGET bull:q:2 pb", Text("pod-2")}};
+  CHECK(HoldersOf(BullMq(), replies) == Names{"pod-1", "pod-2"});
+  replies.erase("HGET bull:q:2 pb");
+  CHECK_THROWS_WITH(HoldersOf(BullMq(), replies),
+                    "the job \"2\" does not tell who has taken it: BullMQ's Worker takes the option name");
+  CHECK(Answers(replies).Read(BullMq(), "q", {.in_flight = true}).in_flight == 0);
 }
 
 TEST_CASE("a registry that is too large or never the same is an error", "[layouts]") {

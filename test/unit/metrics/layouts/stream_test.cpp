@@ -176,6 +176,29 @@ TEST_CASE("entries are not read for the sake of what is in flight", "[layouts]")
   CHECK(redis.rounds().size() == 1);
 }
 
+TEST_CASE("a stream's groups tell which of their consumers have entries pending, if they are asked", "[layouts]") {
+  const Stream layout({.groups = {"a", "b", "new"}});
+  CHECK(layout.Offers().holders);
+  CHECK_FALSE(Stream().Offers().holders);
+  auto replies = Redis({8, 8, 100, 10}, {{"a", 3, Id(50), 3}, {"b", 0, Id(50), 3}});
+  const auto consumer = [](const std::string& name) { return Texts({name, "2"}); };
+  replies["XPENDING q a"] =
+      Array({Number(3), Text(Id(90)), Text(Id(50)), Array({consumer("pod-1"), consumer("pod-2")})});
+  replies["XPENDING q b"] = Array({Number(0), Nil(), Nil(), Nil()});
+  Answers redis(replies);
+  const auto counts = redis.Read(layout, "q", {.in_flight = true, .holders = true});
+  CHECK(counts.holders == std::vector<std::string>{"pod-1", "pod-2"});
+  CHECK(counts.in_flight == 3);
+  CHECK(redis.rounds().size() == 1);
+  CHECK(ShowAll(layout, "q", replies) == "waiting 14, in flight 3, oldest 100");
+  CHECK(Answers({}).Read(layout, "q", {.in_flight = true, .holders = true}).holders.empty());
+  const auto reply = GENERATE(Error("LOADING Redis is loading"), Nil(), Array({Number(1)}),
+                              Array({Number(1), Nil(), Nil(), Texts({"not a pair"})}));
+  replies["XPENDING q a"] = reply;
+  CHECK_THROWS_AS(Answers(replies).Read(layout, "q", {.in_flight = true, .holders = true}),
+                  metrics::MetricUnavailableError);
+}
+
 TEST_CASE("a stream that does not exist is empty, another key is an error", "[layouts]") {
   CHECK(ShowAll(Stream({.groups = {"g"}}), "q", {}) == "waiting 0, in flight 0, oldest 0");
   CHECK(ShowAll(metrics::layouts::TaskiqStream(), "q", Redis({8, 8, 100, 10}, {{"taskiq", 2, Id(10), 0}})) ==
