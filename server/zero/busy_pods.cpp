@@ -43,7 +43,10 @@ std::vector<Pod> PodClient::List(const std::string& ns, const std::string& selec
                                     .selector = "labelSelector=" + kube::EscapeForQuery(selector)};
   kube::ListAll(*api_, collection, TargetClient::Soon(), stop, [&](const kube::Json& pod) {
     const kube::Json metadata = pod["metadata"];
-    pods.push_back({metadata["name"].String(), metadata["annotations"][kDeletionCost].String()});
+    const std::string phase = pod["status"]["phase"].String();
+    if (metadata["deletionTimestamp"].String().empty() && phase != "Succeeded" && phase != "Failed") {
+      pods.push_back({metadata["name"].String(), metadata["annotations"][kDeletionCost].String()});
+    }
   });
   return pods;
 }

@@ -40,6 +40,7 @@ class PodClient {
  public:
   explicit PodClient(std::shared_ptr<kube::Api> api) : api_(std::move(api)) {}
 
+  /// Those that a scale counts: neither finished nor on their way out.
   std::vector<Pod> List(const std::string& ns, const std::string& selector, const std::stop_token& stop) const;
   /// Does nothing to a pod that is gone.
   void Write(const std::string& ns, const CostChange& change, const std::stop_token& stop) const;

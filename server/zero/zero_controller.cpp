@@ -330,21 +330,23 @@ void ZeroController::Own(Tracked& tracked, const Decision& decision, const std::
            stop);
 }
 
+bool ZeroController::Shrinks(const Tracked& tracked) {
+  const auto there = std::max(std::ssize(tracked.pods), std::ptrdiff_t{*tracked.replicas});
+  return SizeFor(tracked.hpa, tracked.demand->values) < there;
+}
+
 bool ZeroController::MustSpareBusy(const Tracked& tracked) {
   if (!tracked.hpa.settings.spare_busy || !tracked.demand || !tracked.replicas) {
     return false;
   }
-  return SizeFor(tracked.hpa, tracked.demand->values) < *tracked.replicas ||
+  return Shrinks(tracked) ||
          std::ranges::any_of(tracked.pods, [](const Pod& pod) { return pod.deletion_cost == kBusyCost; });
 }
 
 void ZeroController::SpareBusy(Tracked& tracked, const std::stop_token& stop) try {
-  std::vector<std::string> workers;
-  if (SizeFor(tracked.hpa, tracked.demand->values) < *tracked.replicas) {
-    workers = ReadBusy(tracked.hpa);
-  }  // Else nobody needs to be marked any more.
   const TimePoint now = options_.clock();
-  if (!tracked.pods_read || now - *tracked.pods_read > kPodsAge) {
+  // Marks must not go before the pods that they kept from going could.
+  if (!tracked.pods_read || now - *tracked.pods_read > kPodsAge || !Shrinks(tracked)) {
     const Scale found = targets_.ReadScale(tracked.hpa, stop);
     if (found.pod_selector.empty()) {
       throw std::runtime_error("the scale of its target does not say which pods are its own");
@@ -352,6 +354,10 @@ void ZeroController::SpareBusy(Tracked& tracked, const std::stop_token& stop) tr
     tracked.pods = pods_.List(tracked.hpa.ns, found.pod_selector, stop);
     tracked.pods_read = now;
   }
+  std::vector<std::string> workers;
+  if (Shrinks(tracked)) {
+    workers = ReadBusy(tracked.hpa);
+  }  // Else nobody needs to be marked any more.
   for (const CostChange& change : CostChanges(tracked.pods, workers, kMostCosts)) {
     if (!MayWrite()) {
       return;

@@ -110,6 +110,8 @@ class ZeroController {
   void Do(Tracked& tracked, const Decision& decision, const std::stop_token& stop);
   bool Rescale(Tracked& tracked, Action action, const std::stop_token& stop);
   void Own(Tracked& tracked, const Decision& decision, const std::stop_token& stop);
+  /// Whether pods are about to go: the HPA wants fewer, or there are more than it has left.
+  static bool Shrinks(const Tracked& tracked);
   /// Whether pods are about to go, or marks of the last time are left.
   static bool MustSpareBusy(const Tracked& tracked);
   void SpareBusy(Tracked& tracked, const std::stop_token& stop);

@@ -9,6 +9,7 @@ import pytest
 from control_plane import ControlPlane
 from installation import ROOT, go_by_loopback, install, wait_for_availability
 from system_under_test import Redis, Server
+from zero import Replica, grant
 
 
 @pytest.fixture(scope="session")
@@ -54,3 +55,18 @@ def server(cluster, redis, directory):
     cluster.mark_apiserver_log()
     yield running
     running.stop()
+
+
+@pytest.fixture(scope="module")
+def replicas(cluster, server, redis, directory):
+    """Starts replicas of the server with --wake, by name; `server` is who serves the API."""
+    grant(cluster, directory, "wake")
+    running = []
+
+    def start(name: str) -> Replica:
+        running.append(Replica(cluster, redis, directory, name))
+        return running[-1]
+
+    yield start
+    for replica in running:
+        replica.kill()

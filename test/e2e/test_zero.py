@@ -7,15 +7,13 @@ import pytest
 
 from control_plane import KubectlError
 from programs import wait_until
-from zero import NAMESPACE, Replica, Sleeper, holder, render_component
+from zero import NAMESPACE, Sleeper, grant, holder, render
 
 
 @pytest.fixture(scope="module")
 def component(cluster, server, directory):
-    objects = render_component(cluster, directory)
-    cluster.apply([obj for obj in objects if obj["apiVersion"].startswith("rbac")])
-    cluster.kubectl("apply", "-f", "-", stdin=f"{{apiVersion: v1, kind: Namespace, metadata: {{name: {NAMESPACE}}}}}")
-    return objects
+    grant(cluster, directory, "wake")
+    return render(cluster, directory, "wake")
 
 
 @pytest.fixture(scope="module")
@@ -30,21 +28,7 @@ def hpa_scales_to_zero(cluster, redis, component):
 
 
 @pytest.fixture(scope="module")
-def replicas(cluster, redis, component, directory):
-    """Starts replicas of the server with --wake, by name."""
-    running = []
-
-    def start(name: str) -> Replica:
-        running.append(Replica(cluster, redis, directory, name))
-        return running[-1]
-
-    yield start
-    for replica in running:
-        replica.kill()
-
-
-@pytest.fixture(scope="module")
-def leader(replicas):
+def leader(component, replicas):
     first = replicas("first")
     wait_until("the first replica leads", first.leads)
     return first

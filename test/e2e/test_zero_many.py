@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from programs import wait_until
-from zero import NAMESPACE, ScaleWatch, Replica, Sleeper, render_component
+from zero import NAMESPACE, ScaleWatch, Sleeper
 
 COUNT = int(os.environ.get("SLEEPERS", 50))
 WAKES = 10
@@ -19,12 +19,8 @@ IDLE_SECONDS = 10
 
 
 @pytest.fixture(scope="module")
-def replica(cluster, redis, server, directory):
-    cluster.apply([obj for obj in render_component(cluster, directory) if obj["apiVersion"].startswith("rbac")])
-    cluster.kubectl("apply", "-f", "-", stdin=f"{{apiVersion: v1, kind: Namespace, metadata: {{name: {NAMESPACE}}}}}")
-    running = Replica(cluster, redis, directory, "many")
-    yield running
-    running.kill()
+def replica(replicas):
+    return replicas("many")
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +40,7 @@ def sleepers(cluster, redis, replica):
 
 def test_the_first_job_wakes_one_of_many(cluster, sleepers):
     watch = ScaleWatch(cluster)
-    time.sleep(2)  # It has no way to say that it watches.
+    wait_until("all are watched", lambda: all(watch.sizes(sleeper.name) for sleeper in sleepers))
     waits = []
     for sleeper in sleepers[:: COUNT // WAKES][:WAKES]:
         began = time.monotonic()
@@ -81,3 +77,17 @@ def test_many_cost_little_while_they_sleep(cluster, redis, sleepers, replica):
     rounds = replica.metric("queue_metrics_zero_reading_seconds_count")
     print(f"a round of readings takes {1000 * replica.metric('queue_metrics_zero_reading_seconds_sum') / rounds:.1f} ms")
     assert reads > COUNT, "the queues are read"
+
+
+def test_many_wake_at_once(cluster, redis, sleepers):
+    watch = ScaleWatch(cluster)
+    woken = sleepers[1::5]  # None of those above.
+    wait_until("all are watched", lambda: all(watch.sizes(sleeper.name) for sleeper in woken))
+    began = time.monotonic()
+    redis("EVAL", "for _, queue in ipairs(KEYS) do redis.call('RPUSH', queue, 'a', 'b') end", len(woken), *(sleeper.queue for sleeper in woken))
+    waits = sorted(watch.wait_for(sleeper.name) - began for sleeper in woken)
+    print(f"\n{len(woken)} of {COUNT} have their first jobs at once: scaled within {waits[0]:.2f} to {waits[-1]:.2f} s, half within {waits[len(waits) // 2]:.2f} s")
+    time.sleep(5)  # Whatever might undo it would have.
+    watch.stop()
+    assert [watch.sizes(sleeper.name) for sleeper in woken] == [[0, 2]] * len(woken)
+    assert waits[-1] < 30

@@ -3,36 +3,45 @@
 import os
 import ssl
 import subprocess
+import threading
 import time
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 
 import yaml
 
 from control_plane import ControlPlane
-from installation import ROOT, write_kubeconfig
+from installation import ROOT, go_by_loopback, wait_for_availability, write_kubeconfig
 from programs import Program, free_port, wait_until
-from system_under_test import Redis
+from system_under_test import Redis, Server
 
 NAMESPACE = "zero"
 LEASE = ["lease", "queue-metrics-leader", "-n", "queue-metrics"]
 PREFIX = "zero.queue-metrics.dev/"
 
 
-def render_component(cluster: ControlPlane, directory: Path) -> list[dict]:
-    """The base with components/wake, as its first lines tell people to use it."""
-    overlay = directory / "wake"
+def render(cluster: ControlPlane, directory: Path, *components: str) -> list[dict]:
+    """The base with some of manifests/server/components, as their first lines tell people to use them."""
+    overlay = directory / "overlay"
     overlay.mkdir(exist_ok=True)
-    (overlay / "kustomization.yaml").write_text(
-        "resources: [../../../manifests/server/base]\ncomponents: [../../../manifests/server/components/wake]\n"
-    )
+    server = "../../../manifests/server"
+    lines = [f"resources: [{server}/base]", f"components: [{', '.join(f'{server}/components/{name}' for name in components)}]"]
+    (overlay / "kustomization.yaml").write_text("\n".join(lines))
     return list(yaml.safe_load_all(cluster.kubectl("kustomize", overlay)))
+
+
+def grant(cluster: ControlPlane, directory: Path, *components: str) -> None:
+    """To the installed server's account, what these components take; and makes the namespace of the tests."""
+    cluster.apply([obj for obj in render(cluster, directory, *components) if obj["apiVersion"].startswith("rbac")])
+    cluster.apply([{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}])
 
 
 class Replica:
     """One of our servers with --wake, with the rights of its ServiceAccount and no others."""
 
     def __init__(self, cluster: ControlPlane, redis: Redis, directory: Path, name: str):
+        self.name = name
         binary = Path(os.environ.get("QMS_BINARY", ROOT / "build/release/queue-metrics-server")).resolve()
         self._folder = directory / name
         self._folder.mkdir()
@@ -77,6 +86,29 @@ class Replica:
                 return answer.read().decode()
         except OSError:
             return ""
+
+
+class Whole:
+    """For a while, kube-apiserver asks this server instead of `server`: one with --wake and a configuration."""
+
+    def __init__(self, cluster: ControlPlane, server: Server, redis: Redis, directory: Path, configuration: dict):
+        self._cluster = cluster
+        self._before = server
+        file = directory / "queues.yaml"
+        file.write_text(yaml.safe_dump({"redis": {"main": {"url": f"redis://{redis.address}"}}, "defaults": {"redis": "main"}} | configuration))
+        self._server = Server(cluster, server.binary, directory / "whole", redis, "--wake", f"--config={file}")
+
+    def __enter__(self) -> Server:
+        self._serve(self._server)
+        return self._server
+
+    def __exit__(self, *_) -> None:
+        self._serve(self._before)
+        self._server.stop()
+
+    def _serve(self, server: Server) -> None:
+        go_by_loopback(self._cluster, server.port)
+        wait_for_availability(self._cluster, "True")
 
 
 class Sleeper:
@@ -177,20 +209,42 @@ def holder(cluster: ControlPlane) -> str:
 
 
 class ScaleWatch:
-    """Tells when a Deployment is scaled up from 0, to the millisecond."""
+    """Remembers every size that any Deployment is given, and when it was told, to the millisecond."""
 
     def __init__(self, cluster: ControlPlane):
-        command = ["kubectl", "get", "deployments", "-n", NAMESPACE, "--watch-only"]
+        command = ["kubectl", "get", "deployments", "-n", NAMESPACE, "--watch"]
         command.append("-o=jsonpath={.metadata.name} {.spec.replicas}{\"\\n\"}")
+        self._told = threading.Condition()
+        self._sizes: dict[str, list[tuple[float, int]]] = {}  # Guarded by _told.
         self._process = subprocess.Popen(command, env=cluster.environment, stdout=subprocess.PIPE, text=True)
+        self._reader = threading.Thread(target=self._read)
+        self._reader.start()
 
-    def wait_for(self, name: str) -> float:
-        """The moment at which it was told that there shall be replicas."""
-        for line in self._process.stdout:
-            if line.startswith(f"{name} ") and line.strip() != f"{name} 0":
-                return time.monotonic()
-        raise AssertionError("the watch ended")
+    def wait_for(self, name: str, satisfied: Callable[[int], bool] = bool, timeout: float = 120) -> float:
+        """The moment at which it was told that there shall be replicas, or another size that satisfies."""
+
+        def moment() -> float | None:
+            return next((at for at, size in self._sizes.get(name, []) if satisfied(size)), None)
+
+        with self._told:
+            assert self._told.wait_for(lambda: moment() is not None, timeout), f"{name}: only {self._sizes.get(name)}"
+            return moment()
+
+    def sizes(self, name: str) -> list[int]:
+        """All that it has had, one after the other."""
+        with self._told:
+            return [size for _, size in self._sizes.get(name, [])]
 
     def stop(self) -> None:
         self._process.kill()
         self._process.wait()
+        self._reader.join()
+
+    def _read(self) -> None:
+        for line in self._process.stdout:
+            name, size = line.split()
+            with self._told:
+                known = self._sizes.setdefault(name, [])
+                if not known or known[-1][1] != int(size):
+                    known.append((time.monotonic(), int(size)))
+                self._told.notify_all()

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <mutex>
 #include <random>
+#include <set>
 #include <thread>
 
 #include "test/support/catch.h"
@@ -33,6 +34,9 @@ class Cluster {
 
   /// Their deletion costs.
   std::map<std::string, std::string> pods;
+  /// Those of them that are on their way out, and those that have failed.
+  std::set<std::string> leaving;
+  std::set<std::string> failed;
   std::vector<std::string> events;
   std::vector<std::string> writes;
 
@@ -109,8 +113,11 @@ class Cluster {
       CHECK(request.path == "/api/v1/namespaces/ns/pods?limit=100&labelSelector=app%3Dworker");
       std::string items;
       for (const auto& [name, cost] : pods) {
-        items += std::string(items.empty() ? "" : ",") + R"({"metadata":{"name":")" + name + R"(","annotations":{)" +
-                 (cost.empty() ? "" : R"("controller.kubernetes.io/pod-deletion-cost":")" + cost + "\"") + "}}}";
+        items += std::string(items.empty() ? "" : ",") + R"({"metadata":{"name":")" + name +
+                 (leaving.contains(name) ? R"(","deletionTimestamp":"2027-01-15T08:00:00Z)" : "") +
+                 R"(","annotations":{)" +
+                 (cost.empty() ? "" : R"("controller.kubernetes.io/pod-deletion-cost":")" + cost + "\"") +
+                 R"(}},"status":{"phase":")" + (failed.contains(name) ? "Failed" : "Running") + "\"}}";
       }
       return {200, R"({"items":[)" + items + "]}", {}};
     }
@@ -431,6 +438,18 @@ TEST_CASE("before idle pods go, the busy ones are marked, and nobody else's mark
     harness.Round();
     CHECK(harness.cluster.events.empty());
     CHECK(harness.cluster.pods.at("w-a").empty());
+  }
+  SECTION("marks stay until the others are on their way out") {
+    harness.cluster.replicas = 3;
+    harness.HpaChanged();
+    harness.Rounds(3);
+    CHECK(harness.cluster.pods == marked);
+    harness.cluster.leaving = {"w-c", "w-e"};
+    harness.cluster.failed = {"w-f"};
+    harness.Rounds(10);
+    CHECK(harness.cluster.pods.at("w-a").empty());
+    CHECK(harness.cluster.pods.at("w-b").empty());
+    CHECK(harness.cluster.pod_writes == 4);
   }
   SECTION("when all are needed again, our marks go") {
     harness.length = 6;
