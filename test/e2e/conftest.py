@@ -9,7 +9,7 @@ import pytest
 from control_plane import ControlPlane
 from installation import ROOT, go_by_loopback, install, wait_for_availability
 from system_under_test import Redis, Server
-from zero import Replica, grant
+from zero import Replica, ScaleWatch, grant
 
 
 @pytest.fixture(scope="session")
@@ -70,3 +70,10 @@ def replicas(cluster, server, redis, directory):
     yield start
     for replica in running:
         replica.kill()
+
+
+@pytest.fixture
+def watch(cluster):
+    started = ScaleWatch(cluster)
+    yield started
+    started.stop()

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from programs import wait_until
-from zero import NAMESPACE, ScaleWatch, Sleeper
+from zero import NAMESPACE, Sleeper
 
 COUNT = int(os.environ.get("SLEEPERS", 50))
 WAKES = 10
@@ -38,8 +38,7 @@ def sleepers(cluster, redis, replica):
     return made
 
 
-def test_the_first_job_wakes_one_of_many(cluster, sleepers):
-    watch = ScaleWatch(cluster)
+def test_the_first_job_wakes_one_of_many(sleepers, watch):
     wait_until("all are watched", lambda: all(watch.sizes(sleeper.name) for sleeper in sleepers))
     waits = []
     for sleeper in sleepers[:: COUNT // WAKES][:WAKES]:
@@ -47,7 +46,6 @@ def test_the_first_job_wakes_one_of_many(cluster, sleepers):
         sleeper.add_jobs(1)
         waits.append(watch.wait_for(sleeper.name) - began)
         time.sleep(0.37)  # At another moment of the second each time.
-    watch.stop()
     waits.sort()
     print(f"\n{COUNT} asleep: from a job to the scale of its target, of {WAKES}: {waits[0]:.2f} to {waits[-1]:.2f} s, half within {waits[len(waits) // 2]:.2f} s")
     assert waits[-1] < 10
@@ -79,8 +77,7 @@ def test_many_cost_little_while_they_sleep(cluster, redis, sleepers, replica):
     assert reads > COUNT, "the queues are read"
 
 
-def test_many_wake_at_once(cluster, redis, sleepers):
-    watch = ScaleWatch(cluster)
+def test_many_wake_at_once(redis, sleepers, watch):
     woken = sleepers[1::5]  # None of those above.
     wait_until("all are watched", lambda: all(watch.sizes(sleeper.name) for sleeper in woken))
     began = time.monotonic()
@@ -88,6 +85,5 @@ def test_many_wake_at_once(cluster, redis, sleepers):
     waits = sorted(watch.wait_for(sleeper.name) - began for sleeper in woken)
     print(f"\n{len(woken)} of {COUNT} have their first jobs at once: scaled within {waits[0]:.2f} to {waits[-1]:.2f} s, half within {waits[len(waits) // 2]:.2f} s")
     time.sleep(5)  # Whatever might undo it would have.
-    watch.stop()
     assert [watch.sizes(sleeper.name) for sleeper in woken] == [[0, 2]] * len(woken)
     assert waits[-1] < 30

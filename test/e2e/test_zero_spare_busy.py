@@ -19,8 +19,8 @@ def whole(cluster, server, redis, directory):
     """Our server with all components, which knows how the workers keep their jobs."""
     grant(cluster, directory, "wake", "spare-busy")
     queue = {"name": "spared-jobs", "layout": "reliable-list", "processing": [], "workers": "{queue}:workers"}
-    with Whole(cluster, server, redis, directory, {"queues": [queue]}) as running:
-        yield running
+    with Whole(cluster, server, redis, directory / "spare-busy", {"queues": [queue]}):
+        yield
 
 
 class Workers(Sleeper):

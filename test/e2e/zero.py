@@ -94,13 +94,13 @@ class Whole:
     def __init__(self, cluster: ControlPlane, server: Server, redis: Redis, directory: Path, configuration: dict):
         self._cluster = cluster
         self._before = server
+        directory.mkdir()
         file = directory / "queues.yaml"
         file.write_text(yaml.safe_dump({"redis": {"main": {"url": f"redis://{redis.address}"}}, "defaults": {"redis": "main"}} | configuration))
-        self._server = Server(cluster, server.binary, directory / "whole", redis, "--wake", f"--config={file}")
+        self._server = Server(cluster, server.binary, directory / "server", redis, "--wake", f"--config={file}")
 
-    def __enter__(self) -> Server:
+    def __enter__(self) -> None:
         self._serve(self._server)
-        return self._server
 
     def __exit__(self, *_) -> None:
         self._serve(self._before)
