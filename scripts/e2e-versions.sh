@@ -28,9 +28,9 @@ build_control_plane() { # v1.36.3
   for part in $parts; do ln -sf controlplane "$source/../$part"; done
 }
 
-scripts/e2e.sh -k zero "$@"
-FEATURE_GATES=HPAScaleToZero=false scripts/e2e.sh -k zero "$@"
+scripts/e2e.sh -k test_zero "$@"
+FEATURE_GATES=HPAScaleToZero=false scripts/e2e.sh -k test_zero "$@"
 for version in v1.36.3 v1.34.4; do
   build_control_plane "$version"
-  CONTROL_PLANE=$PWD/build/controlplane-$version scripts/e2e.sh -k zero "$@"
+  CONTROL_PLANE=$PWD/build/controlplane-$version scripts/e2e.sh -k test_zero "$@"
 done
