@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The end-to-end tests: our server and a real Redis under a real Kubernetes control plane, all on loopback, without a cluster.
 #   usage: scripts/e2e.sh [PYTEST ARGUMENTS...]      for instance -k autoscaling; QMS_BINARY names a server other than scripts/build.sh's
-# Needs Go 1.26 for the control plane, which takes 10 to 15 minutes to build the first time; the tests then take about four minutes.
+# Needs Go 1.26 for the control plane, which takes 10 to 15 minutes to build the first time; the tests then take about seven minutes.
 # When a test fails, the logs of everything are in build/e2e.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -22,4 +22,4 @@ done
 [ -n "${QMS_BINARY:-}" ] || scripts/build.sh
 
 # Debian's own Python, because the packages above belong to it. The time limit is only for what no test expects.
-exec timeout 1200 /usr/bin/python3 -m pytest test/e2e "$@"
+exec timeout 1800 /usr/bin/python3 -m pytest test/e2e "$@"

@@ -183,6 +183,8 @@ void ZeroController::Round(const std::stop_token& stop) {
     }
   }
   ForEach(due, [&](Tracked& tracked) { Handle(tracked, stop); });
+  // Only now, or of many that wake at once the last would wait for the events of the first.
+  ForEach(due, [&](Tracked& tracked) { WriteEvents(tracked, stop); });
   for (const auto& [key, tracked] : tracked_) {
     summary.asleep += tracked.replicas == 0 ? 1 : 0;
     summary.in_doubt += WorthReading(tracked.hpa) && !tracked.demand ? 1 : 0;
@@ -240,7 +242,7 @@ Decision ZeroController::Look(Tracked& tracked) {
 }
 
 void ZeroController::Handle(Tracked& tracked, const std::stop_token& stop) {
-  TellProblems(tracked, stop);
+  TellProblems(tracked);
   if (!tracked.hpa.problems.empty()) {
     return;
   }
@@ -260,7 +262,7 @@ void ZeroController::Handle(Tracked& tracked, const std::stop_token& stop) {
     tracked.not_before = options_.clock() + back_off;
     tracked.replicas.reset();
     Tell(tracked, {.hpa = tracked.hpa, .action = decision.action, .text = error.what(), .failed = true},
-         std::string(ReasonsOf(decision.action).failed), stop);
+         std::string(ReasonsOf(decision.action).failed));
     return;
   }
   if (MustSpareBusy(tracked)) {
@@ -307,8 +309,7 @@ bool ZeroController::Rescale(Tracked& tracked, Action action, const std::stop_to
   tracked.replicas = decision.replicas;
   TellDone(tracked, action,
            "Scaled " + tracked.hpa.target.kind + "/" + tracked.hpa.target.name + " from " +
-               std::to_string(found.replicas) + " to " + std::to_string(decision.replicas) + ": " + decision.reason,
-           stop);
+               std::to_string(found.replicas) + " to " + std::to_string(decision.replicas) + ": " + decision.reason);
   return true;
 }
 
@@ -326,8 +327,7 @@ void ZeroController::Own(Tracked& tracked, const Decision& decision, const std::
   tracked.hpa.owns_zero = owns_zero;
   tracked.memory.mended = owns_zero;
   TellDone(tracked, decision.action,
-           std::string("Set the condition ScaledToZero to ") + (owns_zero ? "True: " : "False: ") + decision.reason,
-           stop);
+           std::string("Set the condition ScaledToZero to ") + (owns_zero ? "True: " : "False: ") + decision.reason);
 }
 
 bool ZeroController::Shrinks(const Tracked& tracked) {
@@ -372,7 +372,7 @@ void ZeroController::SpareBusy(Tracked& tracked, const std::stop_token& stop) tr
           .action = Action::kNothing,
           .text = std::string("Cannot let idle pods go first: ") + error.what(),
           .failed = true},
-         "FailedToSpareBusy", stop);
+         "FailedToSpareBusy");
   }
 }
 
@@ -389,13 +389,12 @@ std::vector<std::string> ZeroController::ReadBusy(const ManagedHpa& hpa) const {
   return workers;
 }
 
-void ZeroController::TellDone(const Tracked& tracked, Action action, const std::string& text,
-                              const std::stop_token& stop) {
+void ZeroController::TellDone(Tracked& tracked, Action action, const std::string& text) {
   Tell(tracked, {.hpa = tracked.hpa, .action = action, .text = text, .failed = false},
-       std::string(ReasonsOf(action).done), stop);
+       std::string(ReasonsOf(action).done));
 }
 
-void ZeroController::TellProblems(Tracked& tracked, const std::stop_token& stop) {
+void ZeroController::TellProblems(Tracked& tracked) {
   if (tracked.hpa.problems == tracked.told_problems) {
     return;
   }
@@ -405,19 +404,22 @@ void ZeroController::TellProblems(Tracked& tracked, const std::stop_token& stop)
     text += (text.empty() ? "Left alone: " : "; ") + problem;
   }
   if (!text.empty()) {
-    Tell(tracked, {.hpa = tracked.hpa, .action = Action::kNothing, .text = text, .failed = true}, "ZeroMisconfigured",
-         stop);
+    Tell(tracked, {.hpa = tracked.hpa, .action = Action::kNothing, .text = text, .failed = true}, "ZeroMisconfigured");
   }
 }
 
-void ZeroController::Tell(const Tracked& tracked, const Act& act, const std::string& reason,
-                          const std::stop_token& stop) {
+void ZeroController::Tell(Tracked& tracked, const Act& act, const std::string& reason) {
   observer_.OnAct(act);
-  try {
-    events_.Record(ReferenceTo(tracked.hpa), {.warning = act.failed, .reason = reason, .message = act.text},
-                   std::chrono::system_clock::now(), TargetClient::Soon(), stop);
-  } catch (const std::exception& error) {
-    observer_.OnTrouble("cannot write an event", error.what());
+  tracked.events.push_back({.warning = act.failed, .reason = reason, .message = act.text});
+}
+
+void ZeroController::WriteEvents(Tracked& tracked, const std::stop_token& stop) {
+  for (const kube::EventText& event : std::exchange(tracked.events, {})) {
+    try {
+      events_.Record(ReferenceTo(tracked.hpa), event, std::chrono::system_clock::now(), TargetClient::Soon(), stop);
+    } catch (const std::exception& error) {
+      observer_.OnTrouble("cannot write an event", error.what());
+    }
   }
 }
 

@@ -96,6 +96,8 @@ class ZeroController {
     int failures = 0;
     TimePoint not_before;
     std::vector<std::string> told_problems;
+    /// What is to be told at the end of the round.
+    std::vector<kube::EventText> events;
     /// What was known of the target's pods at `pods_read`, if idle ones are to go first.
     std::vector<Pod> pods;
     std::optional<TimePoint> pods_read;
@@ -116,9 +118,10 @@ class ZeroController {
   static bool MustSpareBusy(const Tracked& tracked);
   void SpareBusy(Tracked& tracked, const std::stop_token& stop);
   std::vector<std::string> ReadBusy(const ManagedHpa& hpa) const;
-  void TellDone(const Tracked& tracked, Action action, const std::string& text, const std::stop_token& stop);
-  void Tell(const Tracked& tracked, const Act& act, const std::string& reason, const std::stop_token& stop);
-  void TellProblems(Tracked& tracked, const std::stop_token& stop);
+  void TellDone(Tracked& tracked, Action action, const std::string& text);
+  void Tell(Tracked& tracked, const Act& act, const std::string& reason);
+  void TellProblems(Tracked& tracked);
+  void WriteEvents(Tracked& tracked, const std::stop_token& stop);
   /// Whether a write that begins now ends while this process leads.
   bool MayWrite() const;
 
