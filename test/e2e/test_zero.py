@@ -97,7 +97,7 @@ def test_an_activation_threshold_is_waited_for(sleeper):
     sleeper.wait_for(3)
 
 
-def test_a_pause_is_kept(sleeper):
+def test_a_pause_is_kept(sleeper, watch):
     sleeper.apply(replicas=0, actions="wake,sleep", cool_down="2s", paused="true")
     sleeper.add_jobs(1)
     sleeper.stays_at(0, seconds=5)
@@ -107,8 +107,8 @@ def test_a_pause_is_kept(sleeper):
     sleeper.wait_for(0)
     sleeper.stays_at(0, seconds=6)
     sleeper.annotate(paused_at="2")
-    sleeper.wait_for(2)
-    sleeper.wait_for(1)  # Sizes above 0 are the HPA's.
+    watch.wait_for(sleeper.name, lambda size: size == 2)
+    sleeper.wait_for(1)  # Sizes above 0 are the HPA's, from its next sync on.
     sleeper.annotate(paused_at=None)
     sleeper.drain()
     sleeper.wait_for(0)
