@@ -46,11 +46,25 @@ def test_an_example_passes(file):
     assert problems(file.read_text()) == []
 
 
-def test_the_documentation_shows_what_passes():
-    blocks = re.findall(r"^```yaml\n(.*?)^```", (REPOSITORY / "docs/configuration.md").read_text(), flags=re.M | re.S)
+@pytest.mark.parametrize("document", ["configuration.md", "queues.md"])
+def test_the_documentation_shows_what_passes(document):
+    text = (REPOSITORY / "docs" / document).read_text()
+    blocks = re.findall(r"^```yaml\n(.*?)^```", text, flags=re.M | re.S)
+    blocks += [f"queues: [{queue}]" for queue in re.findall(r"`(\{name: .*?\})`", text)]
     assert blocks
     for block in blocks:
         assert problems(block) == [], block
+
+
+@pytest.mark.parametrize("file", sorted((REPOSITORY / "hpa-examples/frameworks").iterdir()), ids=lambda file: file.name)
+def test_an_example_of_a_framework_says_how_the_queue_that_its_hpa_asks_for_is_configured(file):
+    [queue] = re.findall(r"^# The server's configuration has, in its queues: (\{.*\})$", file.read_text(), flags=re.M)
+    assert problems(f"queues: [{queue}]") == []
+    [hpa] = [one for one in yaml.safe_load_all(file.read_text()) if one["kind"] == "HorizontalPodAutoscaler"]
+    [metric] = hpa["spec"]["metrics"]
+    assert metric["external"]["metric"] == {
+        "name": "redis_queue_length", "selector": {"matchLabels": {"queue": yaml.safe_load(queue)["name"]}}}
+    assert f"(../hpa-examples/frameworks/{file.name})" in (REPOSITORY / "docs/queues.md").read_text()
 
 
 def test_nearly_every_mistake_is_found_by_the_schema_too():

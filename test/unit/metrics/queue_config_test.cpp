@@ -202,6 +202,7 @@ queues:
   - {name: same, layout: celery}
   - {name: other, layout: rq}
   - {name: flags, layout: laravel, hashTag: true}
+  - {name: scans, layout: reliable-list, processing: [], workers: "{queue}:workers"}
 )");
   const auto options = [&](std::size_t i) { return config.queues.at(i).settings.layout_options; };
   LayoutOptions defaults;
@@ -215,6 +216,7 @@ queues:
   CHECK(options(1) == more);
   CHECK(options(3) == LayoutOptions());
   CHECK(options(4).Find<bool>("hashTag") == true);
+  CHECK(options(5).Find<LayoutOptions::Texts>("processing") == LayoutOptions::Texts());
   CHECK(config.queues[0].layout == config.queues[2].layout);
   CHECK(config.queues[0].layout != config.queues[1].layout);
 }
