@@ -365,6 +365,11 @@ class Reader {
              {file("caFile", "the CAs that vouch for Redis", tls.ca_file),
               file("certFile", "the client certificate", tls.certificate_file),
               file("keyFile", "the key of certFile", tls.key_file),
+              {"keyPasswordFile",
+               [&](const YamlValue& value) {
+                 SetText(value, "keyPasswordFile", "the path of a file that holds the password of keyFile",
+                         tls.key_password_file);
+               }},
               {"serverName",
                [&](const YamlValue& value) {
                  SetText(value, "serverName", "the name that the certificate of Redis is for", tls.server_name);
@@ -373,6 +378,7 @@ class Reader {
     if ((FindKey(node, "certFile") == nullptr) != (FindKey(node, "keyFile") == nullptr)) {
       Wrong(node, "tls must have both of certFile and keyFile, or neither");
     }
+    if (FindKey(node, "keyPasswordFile") != nullptr) Need(node, "tls with keyPasswordFile", "keyFile");
     return tls;
   }
 

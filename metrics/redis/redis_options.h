@@ -27,6 +27,8 @@ struct TlsOptions {
   /// PEM, leaf first: what is shown to a server that asks. Both or neither.
   std::string certificate_file{};
   std::string key_file{};
+  /// A line with the password of the key, if that is encrypted.
+  std::string key_password_file{};
   /// Sent as SNI and looked for in the certificate. Empty: the host that is connected to.
   std::string server_name{};
   Verify verify = Verify::kChainAndName;

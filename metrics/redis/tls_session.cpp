@@ -1,6 +1,9 @@
 #include "metrics/redis/tls_session.h"
 
+#include <algorithm>
 #include <array>
+#include <cerrno>
+#include <fstream>
 #include <system_error>
 #include <utility>
 
@@ -35,14 +38,31 @@ bool IsAddress(const std::string& host) {
   return ::inet_pton(AF_INET, host.c_str(), &address) == 1 || ::inet_pton(AF_INET6, host.c_str(), &address) == 1;
 }
 
+std::string KeyPasswordFrom(const std::string& file) {
+  std::ifstream stream(file);
+  std::string password;
+  if (!std::getline(stream, password) && !stream.eof()) {
+    throw TlsError("cannot be asked over TLS: the key password file " + GoQuote(file) + ": " +
+                   std::generic_category().message(errno));
+  }
+  if (password.ends_with('\r')) password.pop_back();
+  return password;
+}
+
+/// Gives OpenSSL the password of a key. Without one, nobody is there to be asked for it.
+int TellPassword(char* buffer, int size, int /*encrypts*/, void* of_key) {
+  const std::string& password = *static_cast<const std::string*>(of_key);
+  if (password.size() > static_cast<std::size_t>(size)) return 0;
+  std::copy(password.begin(), password.end(), buffer);
+  return static_cast<int>(password.size());
+}
+
 Context MakeContext(const TlsOptions& options) {
   Context context(SSL_CTX_new(TLS_client_method()));
   Require(context != nullptr, "no context");
   SSL_CTX_set_min_proto_version(context.get(), TLS1_2_VERSION);
   SSL_CTX_set_options(context.get(), SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION);
   SSL_CTX_set_mode(context.get(), SSL_MODE_RELEASE_BUFFERS);
-  // Nobody is there to be asked for the passphrase of a key.
-  SSL_CTX_set_default_passwd_cb(context.get(), [](char*, int, int, void*) { return 0; });
   const bool verify = options.verify != TlsOptions::Verify::kNothing;
   SSL_CTX_set_verify(context.get(), verify ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, nullptr);
   if (options.ca_file.empty()) {
@@ -54,8 +74,14 @@ Context MakeContext(const TlsOptions& options) {
   if (!options.certificate_file.empty()) {
     Require(SSL_CTX_use_certificate_chain_file(context.get(), options.certificate_file.c_str()) == 1,
             "the certificate file " + GoQuote(options.certificate_file));
-    Require(SSL_CTX_use_PrivateKey_file(context.get(), options.key_file.c_str(), SSL_FILETYPE_PEM) == 1,
-            "the key file " + GoQuote(options.key_file));
+    std::string password;
+    if (!options.key_password_file.empty()) password = KeyPasswordFrom(options.key_password_file);
+    SSL_CTX_set_default_passwd_cb(context.get(), &TellPassword);
+    SSL_CTX_set_default_passwd_cb_userdata(context.get(), &password);
+    const bool has_key = SSL_CTX_use_PrivateKey_file(context.get(), options.key_file.c_str(), SSL_FILETYPE_PEM) == 1;
+    SSL_CTX_set_default_passwd_cb_userdata(context.get(), nullptr);
+    OPENSSL_cleanse(password.data(), password.size());
+    Require(has_key, "the key file " + GoQuote(options.key_file));
   }
   return context;
 }

@@ -101,6 +101,15 @@ Certificate Authority::Issue(const CertificateTraits& traits) const {
   return Export(Sign(traits, false, key.get(), own_.get(), key_.get()).get(), key.get());
 }
 
+std::string Encrypt(const std::string& key_pem, const std::string& password) {
+  const std::shared_ptr<BIO> bio(BIO_new_mem_buf(key_pem.data(), static_cast<int>(key_pem.size())), &BIO_free);
+  const Key key(PEM_read_bio_PrivateKey(bio.get(), nullptr, nullptr, nullptr), &EVP_PKEY_free);
+  return Pem([&](BIO* out) {
+    return PEM_write_bio_PKCS8PrivateKey(out, key.get(), EVP_aes_128_cbc(), password.data(),
+                                         static_cast<int>(password.size()), nullptr, nullptr);
+  });
+}
+
 Certificate SelfSigned(const CertificateTraits& traits) {
   const Key key = MakeKey();
   return Export(Sign(traits, false, key.get(), nullptr, key.get()).get(), key.get());

@@ -44,6 +44,9 @@ class Authority {
   Certificate certificate_;
 };
 
+/// PEM: a key that takes a password to use.
+std::string Encrypt(const std::string& key_pem, const std::string& password);
+
 /// Belongs to nobody but itself.
 Certificate SelfSigned(const CertificateTraits& traits);
 

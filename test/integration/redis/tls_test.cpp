@@ -146,6 +146,32 @@ TEST_CASE("a client certificate is shown to a server that wants one, as the file
   CHECK(client.Length("q") == 0);
 }
 
+TEST_CASE("the key of a client certificate may be encrypted, and its password changes with it", "[redis][tls]") {
+  TlsRedis server({"--tls-auth-clients", "yes"});
+  const auto& folder = server.files.folder;
+  const Certificate certificate =
+      server.files.authority.Issue({.common_name = "client", .key_usages_extended = "clientAuth"});
+  folder.Write("client.pem", certificate.pem);
+  folder.Write("client.key", Encrypt(certificate.key_pem, "open sesame"));
+  TlsOptions tls = server.tls();
+  tls.certificate_file = folder.path() / "client.pem";
+  tls.key_file = folder.path() / "client.key";
+  Client without({.endpoint = server.endpoint(), .timeout = kLong, .tls = tls});
+  CHECK_THAT(without.ErrorOfLength().what(), ContainsText("cannot be asked over TLS: the key file \"" + tls.key_file));
+
+  tls.key_password_file = folder.path() / "password";
+  Client client({.endpoint = server.endpoint(), .timeout = kLong, .tls = tls});
+  CHECK(client.ErrorOfLength().what() == client.connection.subject() +
+                                             " cannot be asked over TLS: the key password file \"" +
+                                             tls.key_password_file + "\": No such file or directory");
+  folder.Write("password", "open barley\n");
+  CHECK(Eventually([&] { return client.Cause().find("the key file") != std::string::npos; }));
+  CHECK_THAT(client.Cause(), !ContainsText("barley"));
+  folder.Write("password", "open sesame\n");
+  REQUIRE(Eventually([&] { return client.IsUp(); }));
+  CHECK(client.Length("q") == 0);
+}
+
 TEST_CASE("TLS 1.1 is not spoken", "[redis][tls]") {
   TlsRedis server({"--tls-protocols", "TLSv1.1", "--tls-ciphers", "DEFAULT@SECLEVEL=0"});
   Client client({.endpoint = server.endpoint(), .timeout = kLong, .tls = server.tls()});

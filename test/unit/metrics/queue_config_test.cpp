@@ -104,7 +104,8 @@ redis:
   local: {url: "unix:///run/redis.sock?db=1"}
   secure:
     url: rediss://10.0.0.7
-    tls: {caFile: /tls/ca.crt, certFile: /tls/tls.crt, keyFile: /tls/tls.key, serverName: redis.example}
+    tls: {caFile: /tls/ca.crt, certFile: /tls/tls.crt, keyFile: /tls/tls.key, keyPasswordFile: /tls/password,
+          serverName: redis.example}
   public: {url: "rediss://redis.example:6390"}
   watched:
     sentinel:
@@ -141,7 +142,7 @@ queues: [{name: jobs, redis: one}]
             source("one", redis::RedisEndpoint{.host = "redis.jobs", .port = 6380, .database = 2}, both, {}, 1500ms),
             source("public", redis::RedisEndpoint{.host = "redis.example", .port = 6390}, {}, redis::TlsOptions()),
             source("secure", redis::RedisEndpoint{.host = "10.0.0.7"}, {},
-                   redis::TlsOptions{"/tls/ca.crt", "/tls/tls.crt", "/tls/tls.key", "redis.example"}),
+                   redis::TlsOptions{"/tls/ca.crt", "/tls/tls.crt", "/tls/tls.key", "/tls/password", "redis.example"}),
             source("shards", ClusterServers{{{"redis-0", 6379}, {"redis-1", 7000}}}, {}, {}, 1000ms,
                    redis::Protocol::kResp3),
             source("watched", watched, {"", "/etc/redis/password"}, redis::TlsOptions()),
