@@ -25,7 +25,7 @@ javascript() {
 }
 
 try python venv requirements.txt
-try python venv-arq requirements-arq.txt
+try python venv-older requirements-older.txt
 try javascript
 command -v go > /dev/null || PATH=$PATH:/usr/local/go/bin
 try go build -C "$here/asynq" -o "$tools/asynq" .

@@ -10,7 +10,8 @@ declare -A packages=(
   [run]="redis-server redis-tools curl ca-certificates"
   [test]="catch2 redis-server redis-tools openssl curl python3 python3-jsonschema python3-pytest python3-yaml libfaketime"
   [e2e]="openssl python3 python3-pytest python3-yaml redis-server redis-tools"
-  [frameworks]="python3 python3-pytest python3-venv redis-server ruby-sidekiq"
+  [frameworks]="python3 python3-pytest python3-venv redis-server ruby-sidekiq
+               php-cli php-illuminate-bus php-illuminate-events php-illuminate-queue php-illuminate-redis php-redis"
   [check]="clang-format-14 clang-tidy-14 git python3-venv"
   [image]="ca-certificates"
   [fuzz]="clang-14 libclang-rt-14-dev"

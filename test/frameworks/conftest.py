@@ -47,10 +47,13 @@ class Application:
     def __init__(self, framework, redis_port, directory):
         self._framework = framework
         self._log = directory / "application.log"
-        self._markers = directory / "running"
-        self._markers.mkdir()
+        self._running = directory / "running"
+        self._finished = directory / "finished"
+        self._running.mkdir()
+        self._finished.mkdir()
         self._workers = []
-        self._environment = {**os.environ, **framework.environment, "MARKERS": str(self._markers),
+        self._environment = {**os.environ, **framework.environment,
+                             "RUNNING": str(self._running), "FINISHED": str(self._finished),
                              "REDIS_PORT": str(redis_port), "REDIS_URL": f"redis://127.0.0.1:{redis_port}/0",
                              "NODE_MODULES_PARENT": str(framework.needs.parent.parent), "PYTHONDONTWRITEBYTECODE": "1"}
 
@@ -59,16 +62,20 @@ class Application:
             return subprocess.run([*self._framework.program, action], env=self._environment, stderr=log, check=True,
                                   stdout=subprocess.PIPE, timeout=120, cwd=Path(__file__).parent).stdout
 
-    def start_workers(self):
+    def start_workers(self, **environment):
         program = self._framework.work or [*self._framework.program, "work"]
         for _ in range(self._framework.workers):
             with self._log.open("ab") as log:
-                self._workers.append(subprocess.Popen(program, env=self._environment, stdout=log, stderr=log,
-                                                      cwd=Path(__file__).parent, start_new_session=True))
+                self._workers.append(subprocess.Popen(program, env={**self._environment, **environment}, stdout=log,
+                                                      stderr=log, cwd=Path(__file__).parent, start_new_session=True))
 
     def running(self):
         """How many jobs have begun."""
-        return len(list(self._markers.iterdir()))
+        return len(list(self._running.iterdir()))
+
+    def finished(self):
+        """How many jobs have done their work, although the framework may not know yet."""
+        return len(list(self._finished.iterdir()))
 
     def kill_workers(self):
         """As if their pods were gone: at once, with their children."""

@@ -21,6 +21,22 @@ def enqueue():
     huey.add_schedule(task.s(eta=datetime.now() + timedelta(hours=1)))
 
 
+@huey.task(retries=1, retry_delay=3600)
+def fail_once():
+    raise RuntimeError("as it must")
+
+
+def enqueue_soon():
+    huey.add_schedule(task.s(eta=datetime.now() + timedelta(seconds=1)))
+
+
+def enqueue_every_state():
+    fail_once()
+    huey.execute(huey.dequeue())
+    task.schedule(delay=3600)  # In the main list, until a consumer has sorted it out.
+    task()
+
+
 def work():
     return ["huey_consumer", "huey_app.huey", "--workers=2"]
 

@@ -1,4 +1,4 @@
-# Sidekiq: usage: ruby sidekiq_app.rb enqueue | report; work is `sidekiq -r ./sidekiq_app.rb`.
+# Sidekiq: usage: ruby sidekiq_app.rb enqueue | enqueue_soon | enqueue_every_state | report; work is `sidekiq -r ./sidekiq_app.rb`.
 require 'sidekiq'
 require 'sidekiq/api'
 require 'fileutils'
@@ -14,7 +14,7 @@ class Task
   sidekiq_options queue: 'jobs'
 
   def perform
-    FileUtils.touch(File.join(ENV['MARKERS'], SecureRandom.uuid))
+    FileUtils.touch(File.join(ENV['RUNNING'], SecureRandom.uuid))
     sleep 600
   end
 end
@@ -25,6 +25,15 @@ when 'enqueue'
   Task.perform_in(3600)
   Task.set(queue: 'other').perform_async
   Task.set(queue: 'other').perform_in(3600)
+when 'enqueue_soon'
+  Task.perform_in(1)
+when 'enqueue_every_state'
+  Task.perform_async
+  payload = { 'class' => 'Task', 'args' => [], 'queue' => 'jobs', 'jid' => SecureRandom.hex(12), 'retry' => true }
+  Sidekiq::RetrySet.new.schedule(Time.now.to_f + 3600, payload)
+  Sidekiq::DeadSet.new.kill(JSON.generate(payload.merge('jid' => SecureRandom.hex(12))), notify_failure: false)
+  Sidekiq::Queue.new('jobs').clear
+  Task.perform_async
 when 'report'
   of_jobs = ->(job) { job.queue == 'jobs' }
   puts JSON.generate(

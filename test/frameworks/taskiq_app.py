@@ -6,7 +6,7 @@ import os
 from redis import Redis
 from taskiq_redis import ListQueueBroker, RedisStreamBroker
 
-from marker import block
+from marker import BRIEF, BRIEF_JOBS, block
 
 URL = os.environ["REDIS_URL"]
 STREAM = "STREAM" in os.environ
@@ -15,18 +15,23 @@ broker = RedisStreamBroker(URL, queue_name="jobs", xread_count=1) if STREAM else
 
 
 @broker.task
-def task():
-    block()
+def task(seconds=600.0):
+    block(seconds)
+
+
+async def _enqueue(count, *arguments):
+    await broker.startup()
+    for _ in range(count):
+        await task.kiq(*arguments)
+    await broker.shutdown()
 
 
 def enqueue():
-    async def send():
-        await broker.startup()
-        for _ in range(5):
-            await task.kiq()
-        await broker.shutdown()
+    asyncio.run(_enqueue(5))
 
-    asyncio.run(send())
+
+def enqueue_brief():
+    asyncio.run(_enqueue(BRIEF_JOBS, BRIEF))
 
 
 def work():
