@@ -1,11 +1,13 @@
-// A closed-loop HTTPS load on one path of 127.0.0.1: each connection has a thread that sends its next request when the
-// answer to the last has come. Handshakes are over before the clock starts. Prints one JSON object: requests, errors
-// (answers other than 200 and lost connections), requests per second, and latency percentiles in microseconds.
+// An HTTPS load on one path of 127.0.0.1, or on several in turn: each connection has a thread that sends its next
+// request when the answer to the last has come, and with --rate not before its time, from which it is then measured.
+// Handshakes are over before the clock starts. Prints one JSON object: requests, errors (answers other than 200 and
+// lost connections), requests per second, and latency percentiles in microseconds.
 #include <algorithm>
 #include <array>
 #include <atomic>
 #include <chrono>
 #include <cstdio>
+#include <fstream>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -30,14 +32,16 @@ struct Options {
   std::string client_certificate;
   std::string client_key;
   std::string path = "/livez";
+  std::string paths_file;                                           // One a line, instead of `path`.
   std::string accept = "application/vnd.kubernetes.protobuf, */*";  // As the HPA asks.
   std::vector<std::string> headers;                                 // Further ones, "Name: value".
   unsigned connections = 8;
+  double rate = 0;  // Requests a second over all connections; 0: as many as there are answers.
   double seconds = 5;
 };
 
-std::string RequestHead(const Options& options) {
-  std::string head = "GET " + options.path + " HTTP/1.1\r\nHost: localhost\r\nAccept: " + options.accept +
+std::string RequestHead(const Options& options, const std::string& path) {
+  std::string head = "GET " + path + " HTTP/1.1\r\nHost: localhost\r\nAccept: " + options.accept +
                      "\r\nAccept-Encoding: gzip\r\nUser-Agent: load-generator\r\n";
   for (const std::string& header : options.headers) {
     head += header + "\r\n";
@@ -45,9 +49,26 @@ std::string RequestHead(const Options& options) {
   return head + "\r\n";
 }
 
+std::vector<std::string> RequestHeads(const Options& options) {
+  if (options.paths_file.empty()) {
+    return {RequestHead(options, options.path)};
+  }
+  std::vector<std::string> heads;
+  std::ifstream file(options.paths_file);
+  for (std::string path; std::getline(file, path);) {
+    heads.push_back(RequestHead(options, path));
+  }
+  if (heads.empty()) {
+    throw std::runtime_error("no paths in " + options.paths_file);
+  }
+  return heads;
+}
+
 class Client {
  public:
-  Client(SSL_CTX* context, const Options& options) : request_(RequestHead(options)) {
+  /// Begins with the request `first`.
+  Client(SSL_CTX* context, const Options& options, const std::vector<std::string>& requests, std::size_t first)
+      : requests_(requests), next_(first) {
     fd_ = socket(AF_INET, SOCK_STREAM, 0);
     sockaddr_in address{};
     address.sin_family = AF_INET;
@@ -73,7 +94,8 @@ class Client {
 
   /// Whether the answer was 200.
   bool RoundTrip() {
-    if (SSL_write(session_.get(), request_.data(), static_cast<int>(request_.size())) <= 0) {
+    const std::string& request = requests_[next_++ % requests_.size()];
+    if (SSL_write(session_.get(), request.data(), static_cast<int>(request.size())) <= 0) {
       throw std::runtime_error("connection lost");
     }
     answer_.clear();
@@ -100,7 +122,8 @@ class Client {
   struct FreeSession {
     void operator()(SSL* session) const { SSL_free(session); }
   };
-  const std::string request_;
+  const std::vector<std::string>& requests_;
+  std::size_t next_;
   int fd_ = -1;
   std::unique_ptr<SSL, FreeSession> session_;
   std::string answer_;
@@ -110,12 +133,14 @@ class Client {
 
 int main(int argc, char** argv) try {
   Options options;
-  CLI::App app("Closed-loop HTTPS load on 127.0.0.1");
+  CLI::App app("HTTPS load on 127.0.0.1");
   app.add_option("--port", options.port)->required();
   app.add_option("--cacert", options.ca_file)->required();
   app.add_option("--cert", options.client_certificate);
   app.add_option("--key", options.client_key);
   app.add_option("--path", options.path);
+  app.add_option("--paths-file", options.paths_file);
+  app.add_option("--rate", options.rate);
   app.add_option("--accept", options.accept);
   app.add_option("--header", options.headers);
   app.add_option("--connections", options.connections);
@@ -130,9 +155,11 @@ int main(int argc, char** argv) try {
     SSL_CTX_use_PrivateKey_file(context.get(), options.client_key.c_str(), SSL_FILETYPE_PEM);
   }
 
+  const std::vector<std::string> requests = RequestHeads(options);
   std::vector<std::unique_ptr<Client>> clients;
   for (unsigned i = 0; i < options.connections; ++i) {
-    clients.push_back(std::make_unique<Client>(context.get(), options));
+    clients.push_back(
+        std::make_unique<Client>(context.get(), options, requests, i * requests.size() / options.connections));
   }
   std::vector<std::vector<double>> latencies(options.connections);
   std::atomic<std::size_t> errors = 0;
@@ -141,9 +168,18 @@ int main(int argc, char** argv) try {
   {
     std::vector<std::jthread> threads;
     for (unsigned i = 0; i < options.connections; ++i) {
-      threads.emplace_back([&, &client = *clients[i], &mine = latencies[i]] {
+      threads.emplace_back([&, i, &client = *clients[i], &mine = latencies[i]] {
+        const auto wait_for_turn = [&] {
+          if (options.rate == 0) {
+            return Clock::now();
+          }
+          const double turn = static_cast<double>(mine.size() * options.connections + i) / options.rate;
+          const auto due = begin + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(turn));
+          std::this_thread::sleep_until(due);
+          return due;
+        };
         try {
-          for (auto sent = Clock::now(); sent < end; sent = Clock::now()) {
+          for (auto sent = wait_for_turn(); sent < end; sent = wait_for_turn()) {
             errors += client.RoundTrip() ? 0 : 1;
             mine.push_back(std::chrono::duration<double, std::micro>(Clock::now() - sent).count());
           }
