@@ -86,7 +86,7 @@ class Watched:
             except ConnectionError:  # Sentinels close all connections of a server that they promote.
                 return False
         self.master.kill()
-        eventually(is_master)
+        eventually(is_master, within=60)  # Sentinels repeat a failover that was too slow for them.
         return self.replica
 
     def _knows_all(self, sentinel):
