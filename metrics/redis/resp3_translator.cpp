@@ -48,7 +48,7 @@ std::string_view Take(std::string_view& bytes, std::size_t& size) {
 
 void Resp3Translator::Translate(std::string_view bytes, std::string& resp2) {
   while (!bytes.empty()) {
-    if (text_.left_out + text_.on_one_line + text_.as_it_is > 0) {
+    if (text_.line_end > 0) {
       TakeText(bytes, resp2);
     } else {
       TakeLine(bytes, resp2);
@@ -64,6 +64,11 @@ void Resp3Translator::TakeText(std::string_view& bytes, std::string& resp2) {
       resp2.begin() + static_cast<std::ptrdiff_t>(begin), resp2.end(), [](char c) { return c == '\r' || c == '\n'; },
       ' ');
   resp2 += Take(bytes, text_.as_it_is);
+  for (; text_.line_end > 0 && !bytes.empty(); --text_.line_end) {
+    if (bytes.front() != kLineEnd[kLineEnd.size() - text_.line_end]) RejectItem(text_.type);
+    if (!text_.is_apart) resp2 += bytes.front();
+    bytes.remove_prefix(1);
+  }
 }
 
 void Resp3Translator::TakeLine(std::string_view& bytes, std::string& resp2) {
@@ -135,16 +140,18 @@ void Resp3Translator::BeginText(char type, std::string_view line, bool is_apart,
   constexpr std::size_t kFormat = 4;  // "txt:", how the text of '=' begins.
   const std::size_t size = SizeOf(line);
   if (size > ReplyReader::kMaxReplyBytes) throw ReplyTooLong();
+  text_ = {.type = type, .line_end = kLineEnd.size(), .is_apart = is_apart};
   if (is_apart) {
-    text_.left_out = size + kLineEnd.size();
+    text_.left_out = size;
   } else if (type == '!') {
     resp2 += '-';
-    text_ = {.on_one_line = size, .as_it_is = kLineEnd.size()};
+    text_.on_one_line = size;
   } else {
     const std::size_t format = type == '=' ? kFormat : 0;
     if (size < format) RejectItem(type);
     AppendHeader(resp2, '$', size - format);
-    text_ = {.left_out = format, .as_it_is = size - format + kLineEnd.size()};
+    text_.left_out = format;
+    text_.as_it_is = size - format;
   }
 }
 

@@ -20,9 +20,12 @@ class Resp3Translator {
  private:
   /// What is still to come of a text, in this order.
   struct Text {
+    char type = 0;
     std::size_t left_out = 0;
     std::size_t on_one_line = 0;
     std::size_t as_it_is = 0;
+    std::size_t line_end = 0;
+    bool is_apart = false;
   };
 
   void TakeText(std::string_view& bytes, std::string& resp2);

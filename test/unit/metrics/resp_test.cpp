@@ -312,6 +312,9 @@ TEST_CASE("what is not RESP3 is refused", "[redis]") {
                                      {"+OK\n", "not RESP"},
                                      {"!-1\r\n", "not RESP"},
                                      {"=3\r\ntxt\r\n", "not RESP"},
+                                     {"!5\r\nERR x*1\r\n", "not RESP: something that begins with \"!\""},
+                                     {"$1\r\nsecret\r\n", "not RESP: something that begins with \"$\""},
+                                     {"*2\r\n|1\r\n+a\r\n$1\r\nbc\r\n:1\r\n:2\r\n", "not RESP"},
                                      {"$18446744073709551615\r\n", "longer than"},
                                      {"secret", "not RESP: something that begins with \"s\""},
                                  })));
