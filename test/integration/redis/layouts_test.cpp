@@ -33,7 +33,7 @@ TEST_CASE("a queue is read as its framework keeps it", "[redis][layouts]") {
     CHECK(Show({offered.waiting, offered.in_flight, offered.delayed}, counts) == example.counts);
     if (offered.oldest_age) {
       CHECK(counts.oldest_age >= std::chrono::seconds(59));
-      CHECK(counts.oldest_age <= std::chrono::seconds(120));
+      CHECK(counts.oldest_age <= std::chrono::hours(1));  // However long this took: not a thousand times too old.
     }
     auto holders = counts.holders;
     std::sort(holders.begin(), holders.end());
