@@ -101,7 +101,7 @@ class MetricProvider {
 
   /// Never blocks. Calls back exactly once: in this call if the answer is known, else in whatever thread brings it,
   /// when `query.deadline` comes at the latest.
-  virtual void Get(const MetricQuery& query, MetricCallback callback) = 0;
+  virtual void Get(MetricQuery query, MetricCallback callback) = 0;
 
   /// As Get(), about the same queues: who has taken their jobs. The metric does not matter.
   virtual void GetHolders(const MetricQuery& query, HoldersCallback callback) = 0;

@@ -42,17 +42,15 @@ std::vector<std::string> NamesIn(const redis::Reply& reply, const QueueRegistry&
 /// One Get() on its way to its answer.
 class QueueMetricProvider::Query : public std::enable_shared_from_this<Query> {
  public:
-  Query(QueueMetricProvider& provider, QueueMetric metric, const MetricQuery& query, MetricCallback callback)
+  Query(QueueMetricProvider& provider, QueueMetric metric, MetricQuery query, MetricCallback callback)
       : provider_(provider),
         snapshot_(provider.Current()),
         metric_(metric),
-        ns_(query.ns),
-        selector_(query.selector),
-        deadline_(query.deadline),
+        query_(std::move(query)),
         callback_(std::move(callback)) {}
 
   void Begin() {
-    patterns_ = snapshot_->catalog.PatternsToList(ns_, selector_);
+    patterns_ = snapshot_->catalog.PatternsToList(query_.ns, query_.selector);
     if (patterns_.empty()) return ReadQueues();
     waiting_for_ = patterns_.size();
     for (std::size_t i = 0; i < patterns_.size(); ++i) ReadRegistry(i);
@@ -68,7 +66,7 @@ class QueueMetricProvider::Query : public std::enable_shared_from_this<Query> {
     redis::Batch batch;
     batch.Add({"SRANDMEMBER", patterns_[index]->registry->key, kMostMembers});
     source->Send(
-        std::move(batch), std::min(deadline_, std::chrono::steady_clock::now() + source->timeout()),
+        std::move(batch), std::min(query_.deadline, std::chrono::steady_clock::now() + source->timeout()),
         [self = shared_from_this(), index](redis::Result result) { self->TakeRegistry(index, std::move(result)); });
   }
 
@@ -104,7 +102,7 @@ class QueueMetricProvider::Query : public std::enable_shared_from_this<Query> {
 
   void ReadQueues() {
     try {
-      queues_ = snapshot_->catalog.Find(ns_, metric_, selector_, members_);
+      queues_ = snapshot_->catalog.Find(query_.ns, metric_, query_.selector, members_);
     } catch (const MetricNotFoundError& error) {
       return callback_(MetricNotFound{error.what()});
     }
@@ -112,31 +110,30 @@ class QueueMetricProvider::Query : public std::enable_shared_from_this<Query> {
     std::vector<QueueQuestion> questions;
     for (std::size_t i = 0; i < queues_.size(); ++i) {
       const ConfiguredQueue& configured = *queues_[i].configured;
-      questions_.push_back(
-          {SourceOf(configured), configured.layout, std::move(queues_[i].name_in_redis), queues_[i].wanted});
+      QueueQuestion question{SourceOf(configured), configured.layout, std::move(queues_[i].name_in_redis),
+                             queues_[i].wanted};
       const auto max_age = configured.settings.max_age;
-      if (max_age.count() > 0) readings_[i] = provider_.last_readings_.Find(questions_[i], max_age);
+      if (max_age.count() > 0) readings_[i] = provider_.last_readings_.Find(question, max_age);
       if (readings_[i]) continue;
+      if (max_age.count() > 0 || configured.settings.on_error != ErrorPolicy()) remembered_.emplace(i, question);
       asked_.push_back(i);
-      questions.push_back(questions_[i]);
+      questions.push_back(std::move(question));
     }
     if (questions.empty()) return Answer();
     provider_.reader_.Read(
-        std::move(questions), deadline_,
+        std::move(questions), query_.deadline,
         [self = shared_from_this()](std::vector<QueueOutcome> outcomes) { self->Take(std::move(outcomes)); });
   }
 
   void Take(std::vector<QueueOutcome> outcomes) {
     for (std::size_t k = 0; k < asked_.size(); ++k) {
       const std::size_t i = asked_[k];
-      const QueueSettings& settings = queues_[i].configured->settings;
-      if (const auto* reading = std::get_if<QueueReading>(&outcomes[k])) {
-        readings_[i] = *reading;
-        if (settings.max_age.count() > 0 || settings.on_error != ErrorPolicy()) {
-          provider_.last_readings_.Remember(questions_[i], *reading);
-        }
-      } else {
-        readings_[i] = Substitute(i);
+      const auto remembered = remembered_.find(i);
+      if (auto* reading = std::get_if<QueueReading>(&outcomes[k])) {
+        if (remembered != remembered_.end()) provider_.last_readings_.Remember(remembered->second, *reading);
+        readings_[i] = std::move(*reading);
+      } else if (remembered != remembered_.end()) {
+        readings_[i] = Substitute(queues_[i].configured->settings.on_error, remembered->second);
       }
       if (!readings_[i]) return callback_(std::get<MetricUnavailable>(std::move(outcomes[k])));
     }
@@ -144,13 +141,12 @@ class QueueMetricProvider::Query : public std::enable_shared_from_this<Query> {
   }
 
   /// What the configuration wants answered instead of an error, if it does.
-  std::optional<QueueReading> Substitute(std::size_t i) const {
-    const ErrorPolicy& policy = queues_[i].configured->settings.on_error;
-    if (policy.hold) return provider_.last_readings_.Find(questions_[i], *policy.hold);
+  std::optional<QueueReading> Substitute(const ErrorPolicy& policy, const QueueQuestion& question) const {
+    if (policy.hold) return provider_.last_readings_.Find(question, *policy.hold);
     const bool counts_jobs = metric_ == QueueMetric::kLength || metric_ == QueueMetric::kWaiting;
     if (!policy.value || !counts_jobs) return std::nullopt;
     // Nobody has read this value, so its time is that of what was read last, if anything was.
-    const auto last = provider_.last_readings_.Find(questions_[i], std::chrono::nanoseconds::max());
+    const auto last = provider_.last_readings_.Find(question, std::chrono::nanoseconds::max());
     return QueueReading{{.waiting = *policy.value}, last ? last->timestamp : std::chrono::system_clock::now()};
   }
 
@@ -167,9 +163,7 @@ class QueueMetricProvider::Query : public std::enable_shared_from_this<Query> {
   QueueMetricProvider& provider_;
   const std::shared_ptr<const Snapshot> snapshot_;
   const QueueMetric metric_;
-  const std::string ns_;
-  const LabelSelector selector_;
-  const std::chrono::steady_clock::time_point deadline_;
+  const MetricQuery query_;
   const MetricCallback callback_;
 
   std::vector<std::shared_ptr<const ConfiguredQueue>> patterns_;
@@ -180,7 +174,7 @@ class QueueMetricProvider::Query : public std::enable_shared_from_this<Query> {
 
   // One for each queue, in their order.
   std::vector<Queue> queues_;
-  std::vector<QueueQuestion> questions_;
+  std::map<std::size_t, QueueQuestion> remembered_;  // By index, of those whose readings are.
   std::vector<std::optional<QueueReading>> readings_;
 
   std::vector<std::size_t> asked_;  // Those that no earlier reading answers.
@@ -240,10 +234,10 @@ std::vector<std::string> QueueMetricProvider::EndUnused() {
   return gone;
 }
 
-void QueueMetricProvider::Get(const MetricQuery& query, MetricCallback callback) {
+void QueueMetricProvider::Get(MetricQuery query, MetricCallback callback) {
   const auto metric = FindQueueMetric(query.metric);
   if (!metric) return callback(UnknownMetric(query.metric));
-  std::make_shared<Query>(*this, *metric, query, std::move(callback))->Begin();
+  std::make_shared<Query>(*this, *metric, std::move(query), std::move(callback))->Begin();
 }
 
 void QueueMetricProvider::GetHolders(const MetricQuery& query, HoldersCallback callback) {

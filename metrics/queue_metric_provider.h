@@ -41,7 +41,7 @@ class QueueMetricProvider final : public MetricProvider {
   /// those Redis that are gone. By the same thread as Use().
   std::vector<std::string> EndUnused();
 
-  void Get(const MetricQuery& query, MetricCallback callback) override;
+  void Get(MetricQuery query, MetricCallback callback) override;
   std::vector<std::string> List() const override;
 
   void GetHolders(const MetricQuery& query, HoldersCallback callback) override;

@@ -42,33 +42,45 @@ class QueueReader::Request {
   const ReadCallback callback_;
 };
 
-/// The questions of one request to one source, on their way to their answers.
+/// One question on its way to its answer, and who waits for it.
+struct QueueReader::Flight {
+  using Waiting = std::pair<std::shared_ptr<Request>, std::size_t>;
+
+  QueueQuestion question;
+  Clock::time_point deadline;
+  Waiting first;
+  std::vector<Waiting> others{};  // Guarded by mutex_ of the reader.
+
+  std::vector<redis::Reply> replies{};
+  std::size_t owed = 0;  // Replies of the round under way.
+  std::optional<QueueOutcome> outcome{};
+};
+
+/// The questions of one request to one source.
 class QueueReader::Group : public std::enable_shared_from_this<Group> {
  public:
-  Group(QueueReader& reader, redis::RedisSource& source, Clock::time_point deadline)
-      : reader_(reader), source_(source), deadline_(deadline) {}
+  /// Of `most` flights, none of which moves in memory.
+  Group(QueueReader& reader, redis::RedisSource& source, Clock::time_point deadline, std::size_t most)
+      : reader_(reader), source_(source), deadline_(deadline) {
+    flights_.reserve(most);
+  }
 
-  void Add(QueueQuestion question, std::shared_ptr<Flight> flight) {
-    parts_.push_back({std::move(question), std::move(flight), {}, 0, {}});
+  redis::RedisSource* source() const { return &source_; }
+
+  Flight& Add(QueueQuestion question, Flight::Waiting first) {
+    return flights_.emplace_back(Flight{std::move(question), deadline_, std::move(first)});
   }
 
   void Begin() {
     redis::Batch batch;
-    for (Part& part : parts_) {
-      part.owed = AddTo(batch, [&](redis::Batch& asked) { part.question.layout->Ask(ReadOf(part.question), asked); });
+    for (Flight& flight : flights_) {
+      flight.owed =
+          AddTo(batch, [&](redis::Batch& asked) { flight.question.layout->Ask(ReadOf(flight.question), asked); });
     }
     Send(std::move(batch));
   }
 
  private:
-  struct Part {
-    QueueQuestion question;
-    std::shared_ptr<Flight> flight;
-    std::vector<redis::Reply> replies;
-    std::size_t owed;  // Replies of the round under way.
-    std::optional<QueueOutcome> outcome;
-  };
-
   QueueRead ReadOf(const QueueQuestion& question) const { return {question.name_in_redis, question.wanted, begin_}; }
 
   void Send(redis::Batch batch) {
@@ -80,35 +92,35 @@ class QueueReader::Group : public std::enable_shared_from_this<Group> {
     if (const auto* failure = std::get_if<redis::Failure>(&result)) return Fail(*failure);
     redis::Batch batch;
     auto next = std::make_move_iterator(std::get<std::vector<redis::Reply>>(result).begin());
-    for (Part& part : parts_) {
-      if (part.outcome) continue;
-      const auto end = next + static_cast<std::ptrdiff_t>(part.owed);
-      part.replies.insert(part.replies.end(), next, end);
+    for (Flight& flight : flights_) {
+      if (flight.outcome) continue;
+      const auto end = next + static_cast<std::ptrdiff_t>(flight.owed);
+      flight.replies.insert(flight.replies.end(), next, end);
       next = end;
-      Count(part, batch);
+      Count(flight, batch);
     }
     if (batch.size() > 0) return Send(std::move(batch));
     Land();
   }
 
   /// What the layout makes of the replies so far. Adds what it asks next.
-  void Count(Part& part, redis::Batch& batch) {
+  void Count(Flight& flight, redis::Batch& batch) {
     try {
       std::optional<QueueCounts> counts;
-      part.owed = AddTo(batch, [&](redis::Batch& asked) {
-        counts = part.question.layout->Count(ReadOf(part.question), part.replies, asked);
+      flight.owed = AddTo(batch, [&](redis::Batch& asked) {
+        counts = flight.question.layout->Count(ReadOf(flight.question), flight.replies, asked);
       });
       if (counts) {
-        part.outcome = QueueReading{*counts, std::chrono::system_clock::now()};
-      } else if (part.owed == 0) {
+        flight.outcome = QueueReading{*counts, std::chrono::system_clock::now()};
+      } else if (flight.owed == 0) {
         throw MetricUnavailableError(
             UnavailableKind::kServer,
-            "its replies do not tell what the queue " + QuoteBeginning(part.question.name_in_redis) + " holds");
+            "its replies do not tell what the queue " + QuoteBeginning(flight.question.name_in_redis) + " holds");
       }
     } catch (const MetricUnavailableError& error) {
-      part.outcome = MetricUnavailable{error.kind(), source_.subject() + ": " + error.what()};
-      reader_.observer_.OnError(source_.name(), part.question.name_in_redis, error.kind(),
-                                std::get<MetricUnavailable>(*part.outcome).text);
+      flight.outcome = MetricUnavailable{error.kind(), source_.subject() + ": " + error.what()};
+      reader_.observer_.OnError(source_.name(), flight.question.name_in_redis, error.kind(),
+                                std::get<MetricUnavailable>(*flight.outcome).text);
     }
   }
 
@@ -116,10 +128,10 @@ class QueueReader::Group : public std::enable_shared_from_this<Group> {
   void Fail(const MetricUnavailable& why) {
     std::string queues;
     std::size_t count = 0;
-    for (Part& part : parts_) {
-      if (part.outcome) continue;
-      part.outcome = why;
-      if (count++ == 0) queues = part.question.name_in_redis;
+    for (Flight& flight : flights_) {
+      if (flight.outcome) continue;
+      flight.outcome = why;
+      if (count++ == 0) queues = flight.question.name_in_redis;
     }
     if (count > 1) queues += " and " + std::to_string(count - 1) + " more";
     reader_.observer_.OnError(source_.name(), queues, why.kind, why.text);
@@ -127,53 +139,55 @@ class QueueReader::Group : public std::enable_shared_from_this<Group> {
   }
 
   void Land() {
-    for (const Part& part : parts_) reader_.Land(part.question, part.flight, *part.outcome);
+    for (Flight& flight : flights_) reader_.Land(flight);
   }
 
   QueueReader& reader_;
   redis::RedisSource& source_;
   const Clock::time_point deadline_;
   const std::chrono::system_clock::time_point begin_ = std::chrono::system_clock::now();
-  std::vector<Part> parts_;
+  std::vector<Flight> flights_;
 };
 
 void QueueReader::Read(std::vector<QueueQuestion> questions, Clock::time_point deadline, ReadCallback callback) {
   const auto request = std::make_shared<Request>(questions.size(), std::move(callback));
-  std::vector<std::pair<redis::RedisSource*, std::shared_ptr<Group>>> groups;  // Few.
+  std::vector<std::shared_ptr<Group>> groups;  // Few.
   const auto now = Clock::now();
   {
     const std::lock_guard lock(mutex_);
     for (std::size_t i = 0; i < questions.size(); ++i) {
       QueueQuestion& question = questions[i];
       const auto latest = std::min(deadline, now + question.source->timeout());
-      auto& flight = flights_[question];
-      if (flight != nullptr && flight->deadline <= latest) {
-        flight->waiting.emplace_back(request, i);
-        continue;
+      if (const auto same = flights_.find(&question); same != flights_.end()) {
+        if (same->second->deadline <= latest) {
+          same->second->others.emplace_back(request, i);
+          continue;
+        }
+        flights_.erase(same);  // Those that join from now on need not wait so long.
       }
-      flight = std::make_shared<Flight>(Flight{latest, {{request, i}}});
       auto group = std::find_if(groups.begin(), groups.end(),
-                                [&question](const auto& known) { return known.first == question.source; });
+                                [&question](const auto& known) { return known->source() == question.source; });
       if (group == groups.end()) {
-        auto made = std::make_shared<Group>(*this, *question.source, latest);
-        group = groups.insert(group, {question.source, std::move(made)});
+        group = groups.insert(group, std::make_shared<Group>(*this, *question.source, latest, questions.size() - i));
       }
-      group->second->Add(std::move(question), flight);
+      Flight& flight = (*group)->Add(std::move(question), {request, i});
+      flights_.emplace(&flight.question, &flight);
     }
   }
-  for (const auto& [source, group] : groups) group->Begin();
+  for (const auto& group : groups) group->Begin();
 }
 
-void QueueReader::Land(const QueueQuestion& question, const std::shared_ptr<Flight>& flight,
-                       const QueueOutcome& outcome) {
-  std::vector<std::pair<std::shared_ptr<Request>, std::size_t>> waiting;
+void QueueReader::Land(Flight& flight) {
+  std::vector<Flight::Waiting> others;
   {
     const std::lock_guard lock(mutex_);
-    waiting = std::move(flight->waiting);
-    const auto found = flights_.find(question);
-    if (found != flights_.end() && found->second == flight) flights_.erase(found);
+    others = std::move(flight.others);
+    const auto found = flights_.find(&flight.question);
+    if (found != flights_.end() && found->second == &flight) flights_.erase(found);
   }
-  for (const auto& [request, index] : waiting) request->Take(index, outcome);
+  const auto& [request, index] = flight.first;
+  request->Take(index, *flight.outcome);
+  for (const auto& [other, its_index] : others) other->Take(its_index, *flight.outcome);
 }
 
 }  // namespace metrics

@@ -62,19 +62,19 @@ class QueueReader {
 
   class Request;
   class Group;
+  struct Flight;
 
-  /// Who waits for one answer.
-  struct Flight {
-    Clock::time_point deadline;
-    std::vector<std::pair<std::shared_ptr<Request>, std::size_t>> waiting{};
+  struct AsQuestions {
+    bool operator()(const QueueQuestion* a, const QueueQuestion* b) const { return *a < *b; }
   };
 
-  void Land(const QueueQuestion& question, const std::shared_ptr<Flight>& flight, const QueueOutcome& outcome);
+  void Land(Flight& flight);
 
   redis::RedisObserver& observer_;
 
   std::mutex mutex_;
-  std::map<QueueQuestion, std::shared_ptr<Flight>> flights_;  // Guarded by mutex_.
+  /// By what each asks. A group owns its flights until they have landed.
+  std::map<const QueueQuestion*, Flight*, AsQuestions> flights_;  // Guarded by mutex_.
 };
 
 }  // namespace metrics

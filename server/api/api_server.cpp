@@ -288,10 +288,11 @@ void ApiServer::AnswerApis(const ExchangePtr& exchange) const {
 void ApiServer::AnswerMetric(const ExchangePtr& exchange, const std::string& ns, const std::string& metric) const {
   const http::Request& request = exchange->request();
   const wire::MediaType type = Negotiate(request, kMetricOffer);
-  metrics::MetricQuery query{.ns = ns, .metric = LowerCase(metric), .selector = {}, .deadline = Deadline(request)};
+  const auto deadline = Deadline(request);
+  metrics::MetricQuery query{.ns = ns, .metric = LowerCase(metric), .selector = {}, .deadline = deadline};
   query.selector = ParseListOptions(request);
   // `metric` is a part of the request, which lives until there is an answer.
-  parts_.provider.Get(query, [this, exchange, &metric, type, deadline = query.deadline](metrics::MetricResult result) {
+  parts_.provider.Get(std::move(query), [this, exchange, &metric, type, deadline](metrics::MetricResult result) {
     OrError(*exchange, [&] {
       exchange->Respond(
           MetricResponse(exchange->request(), type, metric, SamplesOf(std::move(result), metric, deadline)));

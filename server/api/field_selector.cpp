@@ -50,6 +50,9 @@ std::string Unescape(std::string_view text) {
 }  // namespace
 
 std::vector<FieldTerm> ParseFieldSelector(std::string_view selector) {
+  if (selector.empty()) {
+    return {};
+  }
   std::vector<std::string_view> texts = SplitTerms(selector);
   std::sort(texts.begin(), texts.end());
   std::vector<FieldTerm> terms;

@@ -26,7 +26,7 @@ class FakeMetricProvider final : public metrics::MetricProvider {
   /// The last query.
   metrics::MetricQuery asked;
 
-  void Get(const metrics::MetricQuery& query, metrics::MetricCallback callback) override {
+  void Get(metrics::MetricQuery query, metrics::MetricCallback callback) override {
     asked = query;
     if (slow) {
       std::this_thread::sleep_until(query.deadline);

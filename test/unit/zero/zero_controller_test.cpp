@@ -482,7 +482,7 @@ class Queues final : public metrics::MetricProvider {
   /// From now on, a reading can be held from this moment.
   void Remember() { before_.push_back({Samples(waiting), Samples(waiting + busy)}); }
 
-  void Get(const metrics::MetricQuery& query, metrics::MetricCallback callback) override {
+  void Get(metrics::MetricQuery query, metrics::MetricCallback callback) override {
     const std::size_t metric = query.metric == "redis_queue_waiting" ? 0 : 1;
     if (fails()) {
       return callback(metrics::MetricUnavailable{metrics::UnavailableKind::kConnection, "Redis is down"});
