@@ -58,18 +58,11 @@ const std::string& HttpDate() {
   return date;
 }
 
-/// What the library has to decide on, and no more: it would percent-decode header values, cut answers to a Range,
-/// compress each small answer, read bodies and refuse methods it has not heard of.
+/// What the library has to decide on, and nothing that the client can make up: it would refuse a line that it finds too
+/// long, percent-decode header values, cut answers to a Range, compress each small answer, read bodies and refuse
+/// methods it has not heard of. Whether the connection ends is known, and told it apart.
 std::string ReducedHead(const RequestHead& head) {
-  std::string reduced;
-  reduced.reserve(128);
-  reduced.append(head.request.method == "HEAD" ? "HEAD / " : "GET / ").append(head.version).append("\r\n");
-  for (const auto& [name, value] : head.request.headers) {
-    if (EqualsIgnoringCase(name, "Connection")) {
-      reduced += "Connection: " + value + "\r\n";
-    }
-  }
-  return reduced + "\r\n";
+  return (head.request.method == "HEAD" ? "HEAD / " : "GET / ") + head.version + "\r\n\r\n";
 }
 
 /// What the library is given for a body.
@@ -161,9 +154,7 @@ HttpEngine::~HttpEngine() = default;
 std::string HttpEngine::Render(const RequestHead& head, Response answer, bool& close) {
   close = close || head.close;
   // The library sorts each header line into a map and prints it through a two-kilobyte buffer, which is a third of what
-  // an answer costs; so each thread remembers the heads that it got. A client that thinks of ever new Connection lines
-  // only makes it forget.
-  constexpr std::size_t kRemembered = 64;
+  // an answer costs; so each thread remembers the heads that it got, of which there are as many as kinds of answers.
   constexpr std::size_t kUsualHead = 512;
   thread_local std::unordered_map<std::string, FramedHead> remembered;
   const std::string reduced = ReducedHead(head);
@@ -175,9 +166,6 @@ std::string HttpEngine::Render(const RequestHead& head, Response answer, bool& c
     bool connection_closed = false;
     MemoryStream stream(reduced);
     const bool processed = server_->Process(stream, close, connection_closed);
-    if (remembered.size() == kRemembered) {
-      remembered.clear();
-    }
     const FramedHead made = Cut(stream.TakeOutput(), answer, close || connection_closed || !processed);
     framed = remembered.emplace(key, made).first;
   }

@@ -189,6 +189,15 @@ def test_one_byte_more_than_the_largest_head_is_too_much(server):
         assert [response.status for response in connection.read_responses()] == [431]
 
 
+@pytest.mark.parametrize("value", ["a" * 9_000, "a, " * 8_000, "%0d%0a", "\xff", "Content-Length: 1"])
+def test_whatever_is_said_of_the_connection_it_is_answered_and_kept(server, value):
+    with server.unharmed(), server.connect() as connection:
+        for _ in range(2):
+            response = connection.request("/healthz", headers={"Connection": value})
+            assert (response.status, response.text) == (200, "ok")
+        assert connection.request("/healthz").text == "ok"
+
+
 @pytest.mark.parametrize("path, code", PATHS.items())
 def test_paths_are_taken_literally(server, path, code):
     with server.unharmed():
