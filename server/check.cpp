@@ -25,6 +25,9 @@
 namespace server {
 namespace {
 
+using metrics::QueueCounts;
+using metrics::QueueParts;
+
 using Row = std::vector<std::string>;
 
 std::size_t Width(std::string_view text) {
@@ -90,29 +93,32 @@ class Nobody final : public metrics::redis::RedisObserver {
   void OnConnectionChange(std::string_view, bool, std::string_view) override {}
 };
 
-/// The parts of a queue that the table has columns for, in their order.
-constexpr std::array kColumns{&metrics::QueueParts::waiting, &metrics::QueueParts::in_flight,
-                              &metrics::QueueParts::delayed, &metrics::QueueParts::oldest_age};
+/// What the table shows of a part of a queue.
+struct Column {
+  bool QueueParts::*part;
+  std::string (*show)(const QueueCounts& counts);
+};
+
+constexpr std::array kColumns{
+    Column{&QueueParts::waiting, [](const QueueCounts& counts) { return std::to_string(counts.waiting); }},
+    Column{&QueueParts::in_flight, [](const QueueCounts& counts) { return std::to_string(counts.in_flight); }},
+    Column{&QueueParts::delayed, [](const QueueCounts& counts) { return std::to_string(counts.delayed); }},
+    Column{&QueueParts::oldest_age,
+           [](const QueueCounts& counts) { return std::to_string(counts.oldest_age.count()) + "s"; }}};
 
 /// What of a queue could be read.
 struct Holding {
-  metrics::QueueParts known{};
-  metrics::QueueCounts counts{};
+  /// "-" for what the layout does not tell, "?" for what it would.
+  std::array<std::string, kColumns.size()> cells{};
   /// Why it is not all that the layout offers.
   std::optional<std::string> problem{};
 };
 
-/// Takes a part of `counts`.
-void Copy(bool metrics::QueueParts::*part, const metrics::QueueCounts& counts, Holding& holding) {
-  holding.known.*part = true;
-  if (part == &metrics::QueueParts::waiting) {
-    holding.counts.waiting = counts.waiting;
-  } else if (part == &metrics::QueueParts::in_flight) {
-    holding.counts.in_flight = counts.in_flight;
-  } else if (part == &metrics::QueueParts::delayed) {
-    holding.counts.delayed = counts.delayed;
-  } else {
-    holding.counts.oldest_age = counts.oldest_age;
+void Show(const QueueCounts& counts, const QueueParts& read, Holding& holding) {
+  for (std::size_t i = 0; i < kColumns.size(); ++i) {
+    if (read.*kColumns[i].part) {
+      holding.cells[i] = kColumns[i].show(counts);
+    }
   }
 }
 
@@ -137,12 +143,15 @@ class Reader {
     }
     std::vector<Holding> holdings;
     for (metrics::QueueOutcome& outcome : Ask(std::move(questions))) {
+      const QueueParts shown = WhatIsShown(*queues[holdings.size()]);
       Holding& holding = holdings.emplace_back();
+      for (std::size_t i = 0; i < kColumns.size(); ++i) {
+        holding.cells[i] = shown.*kColumns[i].part ? "?" : "-";
+      }
       if (auto* error = std::get_if<metrics::MetricUnavailable>(&outcome)) {
         holding.problem = std::move(error->text);
       } else {
-        holding.known = WhatIsShown(*queues[holdings.size() - 1]);
-        holding.counts = std::get<metrics::QueueReading>(std::move(outcome)).counts;
+        Show(std::get<metrics::QueueReading>(outcome).counts, shown, holding);
       }
     }
     ReadParts(queues, holdings);
@@ -150,35 +159,35 @@ class Reader {
   }
 
  private:
-  static metrics::QueueParts WhatIsShown(const metrics::ConfiguredQueue& queue) {
-    metrics::QueueParts parts = queue.layout->Offers();
+  static QueueParts WhatIsShown(const metrics::ConfiguredQueue& queue) {
+    QueueParts parts = queue.layout->Offers();
     parts.holders = false;
     return parts;
   }
 
-  metrics::QueueQuestion QuestionOf(const metrics::ConfiguredQueue& queue, metrics::QueueParts wanted) {
+  metrics::QueueQuestion QuestionOf(const metrics::ConfiguredQueue& queue, QueueParts wanted) {
     return {sources_[queue.settings.redis].get(), queue.layout, queue.name_in_redis, wanted};
   }
 
   /// Where not all of a queue can be known, those parts that can.
   void ReadParts(const std::vector<const metrics::ConfiguredQueue*>& queues, std::vector<Holding>& holdings) {
-    std::vector<std::pair<Holding*, bool metrics::QueueParts::*>> asked;
+    std::vector<std::pair<Holding*, QueueParts>> asked;
     std::vector<metrics::QueueQuestion> questions;
     for (std::size_t i = 0; i < queues.size(); ++i) {
-      for (const auto part : kColumns) {
-        if (holdings[i].problem && WhatIsShown(*queues[i]).*part) {
-          metrics::QueueParts only;
-          only.*part = true;
-          asked.emplace_back(&holdings[i], part);
+      for (const Column& column : kColumns) {
+        if (holdings[i].problem && WhatIsShown(*queues[i]).*column.part) {
+          QueueParts only;
+          only.*column.part = true;
+          asked.emplace_back(&holdings[i], only);
           questions.push_back(QuestionOf(*queues[i], only));
         }
       }
     }
     auto next = asked.begin();
     for (const metrics::QueueOutcome& outcome : Ask(std::move(questions))) {
-      const auto [holding, part] = *next++;
+      const auto& [holding, only] = *next++;
       if (const auto* reading = std::get_if<metrics::QueueReading>(&outcome)) {
-        Copy(part, reading->counts, *holding);
+        Show(reading->counts, only, *holding);
       }
     }
   }
@@ -210,15 +219,8 @@ class Reader {
   std::map<std::string, std::unique_ptr<metrics::redis::RedisSource>> sources_;
 };
 
-/// "-" for what the layout does not tell, "?" for what it would.
-void AddCells(const Holding& holding, const metrics::QueueParts& offered, Row& row) {
-  const metrics::QueueCounts& counts = holding.counts;
-  const std::array<std::string, kColumns.size()> numbers{
-      std::to_string(counts.waiting), std::to_string(counts.in_flight), std::to_string(counts.delayed),
-      std::to_string(counts.oldest_age.count()) + "s"};
-  for (std::size_t i = 0; i < kColumns.size(); ++i) {
-    row.push_back(!(offered.*kColumns[i]) ? "-" : holding.known.*kColumns[i] ? numbers[i] : "?");
-  }
+void AddCells(const Holding& holding, Row& row) {
+  row.insert(row.end(), holding.cells.begin(), holding.cells.end());
   if (holding.problem) {
     row.back() += "  " + *holding.problem;
   }
@@ -250,7 +252,7 @@ bool Check(const CheckOptions& options, std::ostream& out) {
     if (options.connect && queue.is_pattern) {
       row.insert(row.end(), {"-", "-", "-", "-"});
     } else if (options.connect) {
-      AddCells(*holding++, queue.layout->Offers(), row);
+      AddCells(*holding++, row);
     }
   }
   WriteTable(redis, out);

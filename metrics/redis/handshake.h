@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "metrics/redis/redis_options.h"
+#include "metrics/redis/protocol.h"
 #include "metrics/redis/redis_url.h"
 #include "metrics/redis/reply.h"
 #include "metrics/redis/resp.h"

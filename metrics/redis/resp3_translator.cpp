@@ -30,8 +30,6 @@ std::size_t SizeOf(std::string_view line) {
   return size;
 }
 
-bool IsNull(std::string_view line) { return line == "$-1\r\n" || line == "*-1\r\n"; }
-
 void AppendHeader(std::string& resp2, char type, std::size_t size) {
   resp2.append(1, type).append(std::to_string(size)).append(kLineEnd);
 }
@@ -89,23 +87,15 @@ void Resp3Translator::TakeItem(std::string_view line, std::string& resp2) {
   const char type = line.front();
   const bool is_apart = apart_ > 0;
   if (is_apart && type != '|') --apart_;  // An attribute is no item, but comes before one.
+  if (line != "$-1\r\n" && line != "*-1\r\n") {
+    if (std::string_view("*%~>|").find(type) != std::string_view::npos) {
+      return TakeAggregate(type, line, is_apart, resp2);
+    }
+    if (std::string_view("$!=").find(type) != std::string_view::npos) return BeginText(type, line, is_apart, resp2);
+  }
   const std::string_view value = ValueOf(line);
-  std::string scalar;
+  std::string scalar(line);
   switch (type) {
-    case '*':
-    case '%':
-    case '~':
-    case '>':
-    case '|':
-      if (!IsNull(line)) return TakeAggregate(type, line, is_apart, resp2);
-      scalar = line;
-      break;
-    case '$':
-    case '!':
-    case '=':
-      if (!IsNull(line)) return BeginText(type, line, is_apart, resp2);
-      scalar = line;
-      break;
     case '_':
       if (!value.empty()) RejectItem(type);
       scalar = "$-1\r\n";
@@ -116,11 +106,12 @@ void Resp3Translator::TakeItem(std::string_view line, std::string& resp2) {
       break;
     case ',':
     case '(':
+      scalar.clear();
       AppendHeader(scalar, '$', value.size());
       scalar.append(value).append(kLineEnd);
       break;
     default:
-      scalar = line;
+      break;
   }
   if (!is_apart) resp2 += scalar;
 }
