@@ -6,6 +6,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <fstream>
+#include <random>
 #include <stdexcept>
 #include <thread>
 #include <utility>
@@ -64,16 +65,21 @@ Reply Ask(int socket, std::initializer_list<std::string_view> words) {
 }  // namespace
 
 std::uint16_t FreePort() {
-  const UniqueFd socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof address;
-  auto* const name = reinterpret_cast<sockaddr*>(&address);
-  if (::bind(socket.get(), name, size) != 0 || ::getsockname(socket.get(), name, &size) != 0) {
-    throw std::runtime_error("no free port");
+  // Not of those that outgoing connections get (ip_local_port_range begins at 32768), of which other tests have
+  // thousands: one may have the port by the time somebody listens on it.
+  thread_local std::mt19937 random{std::random_device{}()};
+  std::uniform_int_distribution<std::uint16_t> ports(10'000, 32'000);
+  for (int attempt = 0; attempt < 1'000; ++attempt) {
+    const UniqueFd socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    address.sin_port = htons(ports(random));
+    if (::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0) {
+      return ntohs(address.sin_port);
+    }
   }
-  return ntohs(address.sin_port);
+  throw std::runtime_error("no free port");
 }
 
 std::unique_ptr<RedisServer> RedisServer::Sentinel(const std::string& configuration,

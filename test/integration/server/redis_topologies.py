@@ -1,5 +1,6 @@
 """Redis made of several servers: a master with its Sentinels, and a Cluster; in plain text or over TLS."""
 
+import random
 import socket
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,9 +13,16 @@ SLOTS = 16384
 
 
 def free_port():
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return probe.getsockname()[1]
+    """Not of those that outgoing connections get (ip_local_port_range begins at 32768): one may have it by the time somebody
+    listens on it."""
+    for port in random.sample(range(10_000, 32_000), 1_000):
+        with socket.socket() as probe:
+            try:
+                probe.bind((HOST, port))
+                return port
+            except OSError:
+                continue
+    raise RuntimeError("no free port")
 
 
 @dataclass(frozen=True)
