@@ -30,6 +30,12 @@ std::vector<UniqueCertificate> ReadCertificates(const std::string& pem, const st
   const UniqueBio bio = Memory(pem);
   std::vector<UniqueCertificate> certificates;
   while (UniqueCertificate certificate{PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr)}) {
+    // OpenSSL works out a certificate's extensions when it first needs them. Here no other thread has the certificate
+    // yet, so that they share what nobody writes any more. What is wrong in them shows where the certificate has to
+    // vouch.
+    ERR_set_mark();
+    static_cast<void>(X509_check_purpose(certificate.get(), -1, 0));
+    ERR_pop_to_mark();
     certificates.push_back(std::move(certificate));
   }
   const bool at_end = ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;

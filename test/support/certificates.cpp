@@ -26,11 +26,14 @@ void AddName(X509_NAME* name, const char* attribute, const std::string& value) {
                                      static_cast<int>(value.size()), -1, 0) == 1);
 }
 
-void AddExtension(X509* certificate, int nid, const std::string& value) {
+/// `issuer` null: `certificate` signs itself.
+void AddExtension(X509* certificate, int nid, const std::string& value, X509* issuer = nullptr) {
   if (value.empty()) {
     return;
   }
-  const std::shared_ptr<X509_EXTENSION> extension(X509V3_EXT_conf_nid(nullptr, nullptr, nid, value.c_str()),
+  X509V3_CTX context{};
+  X509V3_set_ctx(&context, issuer == nullptr ? certificate : issuer, certificate, nullptr, nullptr, 0);
+  const std::shared_ptr<X509_EXTENSION> extension(X509V3_EXT_conf_nid(nullptr, &context, nid, value.c_str()),
                                                   &X509_EXTENSION_free);
   Require(extension && X509_add_ext(certificate, extension.get(), -1) == 1);
 }
@@ -60,6 +63,10 @@ Signed Sign(const CertificateTraits& traits, bool authority, EVP_PKEY* key, X509
   AddExtension(raw, NID_basic_constraints, authority ? "critical,CA:TRUE" : "critical,CA:FALSE");
   AddExtension(raw, NID_ext_key_usage, traits.key_usages_extended);
   AddExtension(raw, NID_subject_alt_name, traits.names);
+  if (traits.key_identifiers) {
+    AddExtension(raw, NID_subject_key_identifier, "hash", issuer);
+    AddExtension(raw, NID_authority_key_identifier, "keyid", issuer);
+  }
   Require(X509_sign(raw, issuer_key, EVP_sha256()) > 0);
   return certificate;
 }
@@ -84,17 +91,19 @@ Certificate Export(X509* certificate, EVP_PKEY* key) {
 
 }  // namespace
 
-Authority::Authority(const std::string& common_name) : Authority(common_name, nullptr) {}
+Authority::Authority(const std::string& common_name) : Authority(CertificateTraits{.common_name = common_name}) {}
 
-Authority::Authority(const std::string& common_name, const Authority* issuer) : key_(MakeKey()) {
-  CertificateTraits traits;
-  traits.common_name = common_name;
+Authority::Authority(const CertificateTraits& traits) : Authority(traits, nullptr) {}
+
+Authority::Authority(const CertificateTraits& traits, const Authority* issuer) : key_(MakeKey()) {
   own_ = Sign(traits, true, key_.get(), issuer == nullptr ? nullptr : issuer->own_.get(),
               issuer == nullptr ? key_.get() : issuer->key_.get());
   certificate_ = Export(own_.get(), key_.get());
 }
 
-Authority Authority::IssueAuthority(const std::string& common_name) const { return {common_name, this}; }
+Authority Authority::IssueAuthority(const std::string& common_name) const {
+  return {CertificateTraits{.common_name = common_name}, this};
+}
 
 Certificate Authority::Issue(const CertificateTraits& traits) const {
   const Key key = MakeKey();

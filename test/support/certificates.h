@@ -17,6 +17,7 @@ struct CertificateTraits {
   std::vector<std::string> uids{};     // Attributes 1.3.6.1.4.1.57683.2.
   std::string key_usages_extended{};   // "clientAuth"; empty for no such extension.
   std::string names{};                 // "DNS:localhost,IP:127.0.0.1"; empty for no such extension.
+  bool key_identifiers = false;        // The subject's, and the issuer's if that has one.
   std::chrono::seconds begins{-3600};  // From now.
   std::chrono::seconds ends{3600};
 };
@@ -31,13 +32,14 @@ class Authority {
  public:
   /// A root of its own.
   explicit Authority(const std::string& common_name);
+  explicit Authority(const CertificateTraits& traits);
 
   Authority IssueAuthority(const std::string& common_name) const;
   Certificate Issue(const CertificateTraits& traits) const;
   const Certificate& certificate() const { return certificate_; }
 
  private:
-  Authority(const std::string& common_name, const Authority* issuer);
+  Authority(const CertificateTraits& traits, const Authority* issuer);
 
   std::shared_ptr<evp_pkey_st> key_;
   std::shared_ptr<x509_st> own_;

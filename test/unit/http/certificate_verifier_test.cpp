@@ -1,7 +1,11 @@
 #include "server/http/certificate_verifier.h"
 
+#include <atomic>
 #include <chrono>
 #include <initializer_list>
+#include <latch>
+#include <thread>
+#include <vector>
 
 #include "test/support/catch.h"
 #include "test/support/certificates.h"
@@ -136,6 +140,30 @@ TEST_CASE("verifiers do not take each other's verdicts") {
     const CertificateVerifier trusts_others(other.certificate().pem, "the pool");
     CHECK(trusts.Verify(presented, now));
     CHECK_FALSE(trusts_others.Verify(presented, now));
+  }
+}
+
+TEST_CASE("threads that meet at a new pool do not disturb each other") {
+  // ThreadSanitizer is the judge of this one.
+  auto traits = Client("jane");
+  traits.key_identifiers = true;  // OpenSSL compares them outside of its lock.
+  const test::Authority ca(test::CertificateTraits{.common_name = "ca", .key_identifiers = true});
+  const test::Certificate jane = ca.Issue(traits);
+  for (int round = 0; round < 20; ++round) {
+    const CertificateVerifier verifier(ca.certificate().pem, "the pool");
+    std::atomic<int> right = 0;
+    {
+      std::latch start(4);
+      std::vector<std::jthread> threads;
+      for (int i = 0; i < 4; ++i) {
+        threads.emplace_back([&] {
+          const auto presented = Present({jane});
+          start.arrive_and_wait();
+          right += verifier.Verify(presented, system_clock::now()) ? 1 : 0;
+        });
+      }
+    }
+    CHECK(right == 4);
   }
 }
 
