@@ -67,7 +67,7 @@ def test_a_thousand_slow_clients_delay_nobody(server, show):
         assert SANITIZED or server.peak_resident() < 64 * MIB
 
 
-def test_a_second_crowd_needs_no_more_memory_than_the_first(server):
+def test_crowds_leave_nothing_behind(server):
     def crowd():
         with server.connect() as watcher, slow_clients(server, 300):
             eventually(lambda: server.telemetry(watcher)[OPEN_CONNECTIONS] >= 250)
@@ -75,8 +75,11 @@ def test_a_second_crowd_needs_no_more_memory_than_the_first(server):
         eventually(lambda: server.telemetry()[OPEN_CONNECTIONS] == 1)
 
     crowd()
-    with server.unharmed(growth=4 * MIB):
-        crowd()
+    # The allocator's holes grow for some crowds before they last: 8 MiB at most were seen, in eight crowds. Here it is
+    # the four of them together that may leave 10 KiB for each client.
+    with server.unharmed(growth=12 * MIB):
+        for _ in range(4):
+            crowd()
 
 
 def test_slow_clients_are_cut_off_by_their_deadlines(server):
