@@ -21,20 +21,25 @@ int HexDigit(char c) {
 std::optional<std::string> Unescape(std::string_view text, bool plus_is_space) {
   std::string decoded;
   decoded.reserve(text.size());
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '%') {
-      const int high = text.size() - i > 2 ? HexDigit(text[i + 1]) : -1;
-      const int low = high >= 0 ? HexDigit(text[i + 2]) : -1;
-      if (low < 0) {
-        return std::nullopt;
-      }
-      decoded.push_back(static_cast<char>(high * 16 + low));
-      i += 2;
-    } else {
-      decoded.push_back(plus_is_space && text[i] == '+' ? ' ' : text[i]);
+  while (true) {
+    const std::size_t percent = text.find('%');
+    decoded.append(text.substr(0, percent));
+    if (plus_is_space) {
+      std::replace(decoded.end() - static_cast<std::ptrdiff_t>(std::min(percent, text.size())), decoded.end(), '+',
+                   ' ');
     }
+    if (percent == std::string_view::npos) {
+      return decoded;
+    }
+    text.remove_prefix(percent);
+    const int high = text.size() > 2 ? HexDigit(text[1]) : -1;
+    const int low = high >= 0 ? HexDigit(text[2]) : -1;
+    if (low < 0) {
+      return std::nullopt;
+    }
+    decoded.push_back(static_cast<char>(high * 16 + low));
+    text.remove_prefix(3);
   }
-  return decoded;
 }
 
 /// The text before `separator`, which is removed from `rest` together with it.
