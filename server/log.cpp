@@ -2,10 +2,10 @@
 
 #include <memory>
 
-#include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
+#include "server/stderr_sink.h"
 #include "server/wire/json_writer.h"
 
 namespace server {
@@ -16,12 +16,16 @@ struct Logger {
   bool json;
 };
 
+void TellOfDropped(std::uint64_t count) {
+  Log(LogLevel::kWarning, "log lines were dropped, since nobody took them", {{"count", std::to_string(count)}});
+}
+
 Logger MakeLogger(bool json, spdlog::level::level_enum level) {
-  auto logger = std::make_shared<spdlog::logger>("server", std::make_shared<spdlog::sinks::stderr_sink_mt>());
+  auto logger = std::make_shared<spdlog::logger>("server", std::make_shared<StderrSink>(&TellOfDropped));
   logger->set_pattern(json ? R"({"ts":"%Y-%m-%dT%H:%M:%S.%eZ",%v})" : "%Y-%m-%dT%H:%M:%S.%eZ %v",
                       spdlog::pattern_time_type::utc);
   logger->set_level(level);
-  logger->flush_on(spdlog::level::trace);
+  logger->set_error_handler([](const std::string& /*why*/) {});  // The default one writes to standard error itself.
   return {std::move(logger), json};
 }
 

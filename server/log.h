@@ -22,7 +22,8 @@ struct LogField {
 /// Logs go to standard error. Call before other threads start; until then lines are text from level info on.
 void ConfigureLog(LogFormat format, LogLevel level);
 
-/// `message` is a constant sentence; what varies is in `fields`. Never pass a secret. Any thread.
+/// `message` is a constant sentence; what varies is in `fields`. Never pass a secret. Does not block, whatever becomes
+/// of standard error. Any thread.
 void Log(LogLevel level, std::string_view message, std::initializer_list<LogField> fields = {});
 
 /// Lines of this level are written, so that it is worth making them. Any thread.

@@ -11,6 +11,7 @@ from datetime import datetime, timezone
 import pytest
 
 from eventually import eventually
+from https_client import Connection, client_context, connect
 from server_process import READ, command, environment
 
 FAILED_READ = "cannot read queue length"
@@ -84,6 +85,40 @@ def test_a_connection_that_stays_down_is_told_once(redis, server):
     eventually(lambda: any(line["msg"] == "redis connection is down" for line in lines(server)))
     time.sleep(2)  # Several attempts to connect.
     assert len([line for line in lines(server) if line["msg"] == "redis connection is down"]) <= 2  # Lost, then refused.
+
+
+@pytest.fixture
+def server_with_a_pipe(redis, tmp_path):
+    """A process that audits into a pipe which nobody reads, and how to connect to it."""
+    flags = {"redis_url": redis.url, "auth": "none", "bind_address": "127.0.0.1", "secure_port": 0,
+             "tls_ca_out_file": tmp_path / "ca.crt", "log_level": "audit", "shutdown_delay_duration": "10m"}
+    with subprocess.Popen(command(flags), stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment()) as process:
+        port = int(process.stdout.readline().rsplit(b":", 1)[1])
+        yield process, lambda: Connection(connect(("127.0.0.1", port)), client_context(tmp_path / "ca.crt"))
+        process.kill()
+
+
+def test_a_log_that_nobody_reads_stops_nobody_and_what_is_dropped_is_told(server_with_a_pipe):
+    process, connect_to_it = server_with_a_pipe
+    asked = 8000  # Their lines are more than a pipe and a mebibyte.
+    with connect_to_it() as connection:
+        for _ in range(asked):
+            assert connection.request("/livez").status == 200
+    audited = 0
+    while (line := json.loads(process.stderr.readline()))["msg"] != "log lines were dropped, since nobody took them":
+        audited += line["level"] == "audit"
+    assert audited + int(line["count"]) == asked and audited > 0
+
+
+def test_a_second_signal_ends_it_though_nobody_reads_the_log(server_with_a_pipe):
+    process, connect_to_it = server_with_a_pipe
+    with connect_to_it() as connection:
+        for _ in range(1000):
+            assert connection.request("/livez").status == 200
+    process.send_signal(signal.SIGTERM)
+    time.sleep(0.5)  # To the kernel, two at once are one.
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=60) == 128 + signal.SIGTERM
 
 
 def test_no_client_can_write_lines(server):
