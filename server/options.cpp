@@ -1,13 +1,16 @@
 #include "server/options.h"
 
 #include <array>
+#include <cerrno>
 #include <charconv>
 #include <cstdlib>
 #include <span>
 #include <string_view>
+#include <system_error>
 
 #include <CLI/CLI.hpp>
 #include <arpa/inet.h>
+#include <unistd.h>
 
 #include "metrics/duration.h"
 #include "metrics/go_quote.h"
@@ -15,6 +18,8 @@
 #include "metrics/queue_config.h"
 #include "metrics/queue_layouts.h"
 #include "server/build_info.h"
+#include "server/http/certificate_authority.h"
+#include "server/http/http_message.h"
 
 namespace server {
 namespace {
@@ -184,6 +189,13 @@ class Validator {
     return std::nullopt;
   }
 
+  /// `path` empty: not given.
+  void RequireReadable(const char* flag, const std::string& path) {
+    if (!path.empty() && access(path.c_str(), R_OK) != 0) {
+      Wrong(flag, path, "cannot be read: " + std::generic_category().message(errno));
+    }
+  }
+
   void Wrong(const char* flag, const std::string& value, const std::string& remedy) {
     problems_.push_back(std::string(flag) + "=\"" + value + "\": " + remedy);
   }
@@ -196,8 +208,8 @@ std::vector<std::string> SplitAtCommas(std::string_view text) {
   std::vector<std::string> parts;
   while (!text.empty()) {
     const std::size_t comma = std::min(text.find(','), text.size());
-    if (comma > 0) {
-      parts.emplace_back(text.substr(0, comma));
+    if (const std::string_view part = http::Trim(text.substr(0, comma)); !part.empty()) {
+      parts.emplace_back(part);
     }
     text.remove_prefix(std::min(comma + 1, text.size()));
   }
@@ -240,6 +252,10 @@ void ValidateRedis(const RawOptions& raw, QueueOptions& options, Validator& vali
   } catch (const metrics::redis::RedisUrlError& error) {
     validator.problems().push_back(std::string(source) + ": " + error.what());
   }
+  if (options.redis && !options.redis->tls && !raw.redis_ca_file.empty()) {
+    validator.Wrong("--redis-ca-file", raw.redis_ca_file,
+                    std::string("is for a rediss:// URL, which ") + source + " is not");
+  }
   if (flag_given && options.redis && options.redis->credentials) {
     validator.problems().emplace_back(
         "--redis-url: must not hold credentials, which every user of the machine could read there; use "
@@ -267,7 +283,11 @@ void ValidateQueues(const RawOptions& raw, QueueOptions& options, Validator& val
 }
 
 bool InCluster() {
-  return std::getenv("KUBERNETES_SERVICE_HOST") != nullptr && std::getenv("KUBERNETES_SERVICE_PORT") != nullptr;
+  const auto is_set = [](const char* name) {
+    const char* value = std::getenv(name);
+    return value != nullptr && *value != '\0';
+  };
+  return is_set("KUBERNETES_SERVICE_HOST") && is_set("KUBERNETES_SERVICE_PORT");
 }
 
 /// What a name in Kubernetes is made of, so that it can stand in a URL.
@@ -322,7 +342,14 @@ void ValidateServing(const RawOptions& raw, ServeOptions& options, Validator& va
     validator.problems().emplace_back(
         "--tls-ca-out-file: is for the self-made certificate, but --tls-cert-file is given");
   }
+  validator.RequireReadable("--tls-cert-file", raw.tls_cert_file);
+  validator.RequireReadable("--tls-private-key-file", raw.tls_private_key_file);
   ValidateSelfManaged(raw, options, validator);
+  for (const std::string& host : options.tls_self_signed_hosts) {
+    if (!http::IsCertificateHost(host)) {
+      validator.Wrong("--tls-self-signed-hosts", host, "is neither a DNS name nor an IP address");
+    }
+  }
   if (raw.tls_cert_file.empty() && options.tls_self_signed_hosts.empty()) {
     validator.Wrong("--tls-self-signed-hosts", raw.tls_self_signed_hosts,
                     "must name at least one host when there is no --tls-cert-file");
@@ -347,6 +374,8 @@ void ValidateAccess(const RawOptions& raw, ServeOptions& options, Validator& val
        {"none", AuthMode::kNone}}};
   options.client_ca_file = raw.client_ca_file;
   options.kubeconfig = raw.kubeconfig;
+  validator.RequireReadable("--client-ca-file", raw.client_ca_file);
+  validator.RequireReadable("--kubeconfig", raw.kubeconfig);
   const auto mode = raw.auth.empty() ? DefaultAuthMode(raw) : validator.ParseChoice("--auth", raw.auth, kModes);
   if (!mode && raw.auth.empty()) {
     validator.problems().emplace_back(
@@ -369,6 +398,9 @@ void ValidateAccess(const RawOptions& raw, ServeOptions& options, Validator& val
   }
   if (*mode != AuthMode::kDelegated && !raw.tls_self_managed && !raw.wake && !raw.kubeconfig.empty()) {
     validator.Wrong("--kubeconfig", raw.kubeconfig, "is for --auth=delegated, --tls-self-managed and --wake");
+  }
+  if (*mode == AuthMode::kNone && !raw.client_ca_file.empty()) {
+    validator.Wrong("--client-ca-file", raw.client_ca_file, "would not be looked at with --auth=none");
   }
   if (*mode == AuthMode::kDelegated && !raw.client_ca_file.empty()) {
     validator.Wrong("--client-ca-file", raw.client_ca_file,

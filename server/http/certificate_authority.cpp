@@ -29,11 +29,7 @@ bool IsIpAddress(const std::string& host) {
 std::string SubjectAlternativeNames(const std::vector<std::string>& hosts) {
   std::string names;
   for (const std::string& host : hosts) {
-    // OpenSSL reads a small language here, in which ',' and ':' would start something else.
-    const bool dns_name = !host.empty() && host.find_first_not_of(
-                                               "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                                               "0123456789-.*_") == std::string::npos;
-    if (!dns_name && !IsIpAddress(host)) {
+    if (!IsCertificateHost(host)) {
       throw std::invalid_argument("\"" + host + "\" is neither a DNS name nor an IP address");
     }
     names += (names.empty() ? "" : ",") + std::string(IsIpAddress(host) ? "IP:" : "DNS:") + host;
@@ -91,6 +87,14 @@ Pair FromPem(const CertifiedKey& pair) {
 }
 
 }  // namespace
+
+bool IsCertificateHost(const std::string& host) {
+  // OpenSSL reads a small language of names, in which ',' and ':' would start something else.
+  const bool dns_name = !host.empty() && host.find_first_not_of(
+                                             "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                             "0123456789-.*_") == std::string::npos;
+  return dns_name || IsIpAddress(host);
+}
 
 CertifiedKey MakeAuthority(std::chrono::seconds lifetime) {
   const Pair made = NewCertificate("queue-metrics-server self-made CA", lifetime);

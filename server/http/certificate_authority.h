@@ -20,6 +20,9 @@ inline constexpr std::chrono::hours kBackdating{1};
 /// std::runtime_error when OpenSSL fails.
 CertifiedKey MakeAuthority(std::chrono::seconds lifetime);
 
+/// A DNS name or an IP address.
+bool IsCertificateHost(const std::string& host);
+
 /// A new serving certificate for `hosts` (DNS names and IP addresses, as subject alternative names), ECDSA P-256, valid
 /// until `lifetime` from now, but never longer than `authority`. Throws std::invalid_argument for an empty list or a
 /// host no certificate can hold, std::runtime_error when OpenSSL fails or `authority` is none.

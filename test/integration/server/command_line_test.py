@@ -66,6 +66,8 @@ def test_all_wrong_values_are_named_at_once():
     ({"tls_cert_file": "/nowhere/tls.crt"}, "--tls-private-key-file"),
     ({"tls_private_key_file": "/nowhere/tls.key"}, "--tls-cert-file"),
     ({"tls_cert_file": "/a", "tls_private_key_file": "/b", "tls_ca_out_file": "/c"}, "--tls-ca-out-file"),
+    ({"client_ca_file": "/dev/null"}, "--auth=none"),  # Nobody would be asked for a certificate of it.
+    ({"redis_ca_file": "/dev/null", "redis_url": "redis://127.0.0.1"}, "--redis-ca-file"),
 ])
 def test_what_is_missing_or_does_not_go_together_is_named(flags, said):
     refused(said, **flags)
@@ -122,6 +124,19 @@ def test_unusable_files_are_named(tmp_path, authority):
     refused(str(good.chain), "private key", tls_cert_file=good.chain, tls_private_key_file=garbage)
     refused(str(good.chain), "does not belong", tls_cert_file=good.chain, tls_private_key_file=other.key)
     refused("client CA", auth=None, client_ca_file=garbage)
+
+
+def test_all_unusable_files_and_hosts_are_told_at_once():
+    refused(*(f'{flag}="{value}"' for flag, value in [
+        ("--tls-cert-file", "/no/a"), ("--tls-private-key-file", "/no/b"), ("--client-ca-file", "/no/c"),
+        ("--kubeconfig", "/no/d"), ("--tls-self-signed-hosts", "a b")]),
+        tls_cert_file="/no/a", tls_private_key_file="/no/b", client_ca_file="/no/c", kubeconfig="/no/d",
+        tls_self_signed_hosts="localhost, 127.0.0.1, a b")
+
+
+def test_a_cluster_that_is_not_told_of_is_none():
+    refused("--auth", "outside of a cluster", auth=None,
+            additions={"KUBERNETES_SERVICE_HOST": "", "KUBERNETES_SERVICE_PORT": ""})
 
 
 def test_an_encrypted_key_is_refused_and_not_asked_about(tmp_path, authority):

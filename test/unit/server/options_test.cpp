@@ -9,6 +9,9 @@
 namespace server {
 namespace {
 
+// Must only be readable; what is in it is for others to judge.
+constexpr const char* kAnyFile = "/dev/null";
+
 std::variant<ServeOptions, CheckOptions, Exit> Parse(std::vector<const char*> arguments) {
   arguments.insert(arguments.begin(), "queue-metrics-server");
   return ParseCommandLine(static_cast<int>(arguments.size()), arguments.data());
@@ -25,7 +28,7 @@ std::string Refusal(const std::vector<const char*>& arguments) {
 
 TEST_CASE("defaults are those of the documentation", "[server]") {
   const auto options =
-      std::get<ServeOptions>(Parse({"serve", "--redis-url", "redis://r", "--client-ca-file", "ca.crt"}));
+      std::get<ServeOptions>(Parse({"serve", "--redis-url", "redis://r", "--client-ca-file", kAnyFile}));
   CHECK(options.redis->endpoint.host == "r");
   CHECK(options.redis->endpoint.port == 6379);
   CHECK(options.listener.bind_address == "0.0.0.0");
@@ -88,12 +91,12 @@ TEST_CASE("who is asked about access follows from where the server runs and what
     arguments.insert(arguments.begin(), {"serve", "--redis-url", "redis://r"});
     return std::get<ServeOptions>(Parse(arguments)).auth;
   };
-  CHECK(mode({"--kubeconfig", "k"}) == AuthMode::kDelegated);
-  CHECK(mode({"--client-ca-file", "ca.crt"}) == AuthMode::kClientCertificate);
+  CHECK(mode({"--kubeconfig", kAnyFile}) == AuthMode::kDelegated);
+  CHECK(mode({"--client-ca-file", kAnyFile}) == AuthMode::kClientCertificate);
   const Pod pod;
   CHECK(mode({}) == AuthMode::kDelegated);
   CHECK(mode({"--auth", "delegated"}) == AuthMode::kDelegated);
-  CHECK(mode({"--client-ca-file", "ca.crt"}) == AuthMode::kClientCertificate);
+  CHECK(mode({"--client-ca-file", kAnyFile}) == AuthMode::kClientCertificate);
   CHECK(mode({"--auth", "none", "--bind-address", "127.0.0.1"}) == AuthMode::kNone);
 }
 
@@ -104,10 +107,10 @@ TEST_CASE("flags of another kind of access are refused", "[server]") {
   };
   CHECK_THAT(refusal({"--auth", "delegated"}),
              ContainsText("--auth=\"delegated\": needs --kubeconfig outside of a cluster"));
-  CHECK_THAT(refusal({"--auth", "client-certificate", "--client-ca-file", "ca.crt", "--kubeconfig", "k"}),
-             ContainsText("--kubeconfig=\"k\": is for --auth=delegated"));
-  CHECK_THAT(refusal({"--kubeconfig", "k", "--client-ca-file", "ca.crt"}),
-             ContainsText("--client-ca-file=\"ca.crt\": is for --auth=client-certificate"));
+  CHECK_THAT(refusal({"--auth", "client-certificate", "--client-ca-file", kAnyFile, "--kubeconfig", kAnyFile}),
+             ContainsText("--kubeconfig=\"/dev/null\": is for --auth=delegated"));
+  CHECK_THAT(refusal({"--kubeconfig", kAnyFile, "--client-ca-file", kAnyFile}),
+             ContainsText("--client-ca-file=\"/dev/null\": is for --auth=client-certificate"));
 }
 
 TEST_CASE("a self-managed certificate needs a cluster, a place, and no other certificate", "[server]") {
@@ -115,18 +118,18 @@ TEST_CASE("a self-managed certificate needs a cluster, a place, and no other cer
     arguments.insert(arguments.begin(), {"serve", "--redis-url", "redis://r", "--tls-self-managed"});
     return Refusal(arguments);
   };
-  CHECK(refusal({"--kubeconfig", "k"}) == "accepted");
-  CHECK(refusal({"--kubeconfig", "k", "--auth", "none", "--bind-address", "127.0.0.1"}) == "accepted");
-  CHECK_THAT(refusal({"--client-ca-file", "ca.crt"}),
+  CHECK(refusal({"--kubeconfig", kAnyFile}) == "accepted");
+  CHECK(refusal({"--kubeconfig", kAnyFile, "--auth", "none", "--bind-address", "127.0.0.1"}) == "accepted");
+  CHECK_THAT(refusal({"--client-ca-file", kAnyFile}),
              ContainsText("--tls-self-managed: needs --kubeconfig outside of a cluster"));
-  CHECK_THAT(refusal({"--kubeconfig", "k", "--tls-cert-file", "a", "--tls-private-key-file", "b"}),
+  CHECK_THAT(refusal({"--kubeconfig", kAnyFile, "--tls-cert-file", "a", "--tls-private-key-file", "b"}),
              ContainsText("--tls-self-managed: does not go with --tls-cert-file"));
-  CHECK_THAT(refusal({"--kubeconfig", "k", "--tls-ca-out-file", "-"}), ContainsText("or --tls-ca-out-file"));
-  CHECK_THAT(refusal({"--kubeconfig", "k", "--tls-secret-name", "../x"}),
+  CHECK_THAT(refusal({"--kubeconfig", kAnyFile, "--tls-ca-out-file", "-"}), ContainsText("or --tls-ca-out-file"));
+  CHECK_THAT(refusal({"--kubeconfig", kAnyFile, "--tls-secret-name", "../x"}),
              ContainsText("--tls-secret-name=\"../x\": is not a name that a Secret can have"));
-  CHECK_THAT(refusal({"--kubeconfig", "k", "--tls-secret-namespace", "a/b"}),
+  CHECK_THAT(refusal({"--kubeconfig", kAnyFile, "--tls-secret-namespace", "a/b"}),
              ContainsText("--tls-secret-namespace=\"a/b\": is not a name that a namespace can have"));
-  CHECK_THAT(refusal({"--kubeconfig", "k", "--tls-certificate-lifetime", "1s"}),
+  CHECK_THAT(refusal({"--kubeconfig", kAnyFile, "--tls-certificate-lifetime", "1s"}),
              ContainsText("--tls-certificate-lifetime=\"1s\": must be a duration from"));
   const Pod pod;
   const auto options = std::get<ServeOptions>(Parse({"serve", "--redis-url", "redis://r", "--tls-self-managed"}));
@@ -136,7 +139,7 @@ TEST_CASE("a self-managed certificate needs a cluster, a place, and no other cer
 }
 
 TEST_CASE("help with zero is off unless asked for, and needs a cluster", "[server]") {
-  CHECK_THAT(Refusal({"serve", "--redis-url", "redis://r", "--client-ca-file", "ca.crt", "--wake"}),
+  CHECK_THAT(Refusal({"serve", "--redis-url", "redis://r", "--client-ca-file", kAnyFile, "--wake"}),
              ContainsText("--wake: needs --kubeconfig outside of a cluster"));
   const auto wake = [](std::vector<const char*> arguments) {
     arguments.insert(arguments.begin(),
@@ -144,18 +147,18 @@ TEST_CASE("help with zero is off unless asked for, and needs a cluster", "[serve
     return std::get<ServeOptions>(Parse(arguments)).wake;
   };
   CHECK_FALSE(wake({}));
-  CHECK(wake({"--wake", "--kubeconfig", "k"}));
+  CHECK(wake({"--wake", "--kubeconfig", kAnyFile}));
 }
 
 TEST_CASE("a password in a flag is refused without being repeated", "[server]") {
-  const std::string refusal = Refusal({"serve", "--redis-url", "redis://user:hunter2@r", "--client-ca-file", "ca.crt"});
+  const std::string refusal = Refusal({"serve", "--redis-url", "redis://user:hunter2@r", "--client-ca-file", kAnyFile});
   CHECK_THAT(refusal, ContainsText("--redis-url: must not hold credentials"));
   CHECK_THAT(refusal, !ContainsText("hunter2"));
 }
 
 TEST_CASE("REDIS_URL stands in for the flag and may hold credentials", "[server]") {
   setenv("REDIS_URL", "redis://user:secret@elsewhere:7000/3", 1);
-  const auto options = std::get<ServeOptions>(Parse({"serve", "--client-ca-file", "ca.crt"}));
+  const auto options = std::get<ServeOptions>(Parse({"serve", "--client-ca-file", kAnyFile}));
   unsetenv("REDIS_URL");
   CHECK(options.redis->endpoint.host == "elsewhere");
   CHECK(options.redis->endpoint.database == 3);
