@@ -64,6 +64,8 @@ http::TlsMaterial FirstMaterial(const ServeOptions& options) {
   return material;
 }
 
+bool HasExpired(const http::TlsContext& context) { return context.not_after() <= std::chrono::system_clock::now(); }
+
 std::string_view Sentence(certificates::CertificateEvent event) {
   using certificates::CertificateEvent;
   switch (event) {
@@ -87,7 +89,10 @@ ServingCertificate::ServingCertificate(const ServeOptions& options, std::shared_
       telemetry_(telemetry),
       first_(FirstMaterial(options)),
       initial_(std::make_shared<const http::TlsContext>(first_)) {
-  telemetry.OnCertificate(initial_->not_after());
+  OnUse(*initial_);
+  if (HasExpired(*initial_)) {
+    Log(LogLevel::kError, "the serving certificate has expired", {{"source", first_.source}});
+  }
   if (!options.tls_self_managed) {
     return;
   }
@@ -110,8 +115,11 @@ void ServingCertificate::Follow(http::HttpsServer& server) {
           .load = [this] { return Load(); },
           .use =
               [this, &server](const std::shared_ptr<const http::TlsContext>& renewed) {
+                if (HasExpired(*renewed)) {
+                  throw std::runtime_error("the new certificate has expired");
+                }
                 server.UseTls(renewed);
-                telemetry_.OnCertificate(renewed->not_after());
+                OnUse(*renewed);
                 Log(LogLevel::kInfo, "certificates reloaded");
               },
           .report =
@@ -133,12 +141,25 @@ http::TlsMaterial ServingCertificate::Load() const {
 }
 
 std::vector<api::HealthCheck> ServingCertificate::Readyz() const {
-  std::vector<api::HealthCheck> checks{{"certificate", [this] { return reloader_->Problem(); }, false}};
+  std::vector<api::HealthCheck> checks{{"certificate", [this] { return Problem(); }, false}};
   if (self_managed_) {
     checks.push_back({"shared-certificate", [this] { return NotReady(); }});
     checks.push_back({"certificate-rotation", [this] { return self_managed_->Problem(); }, false});
   }
   return checks;
+}
+
+void ServingCertificate::OnUse(const http::TlsContext& context) {
+  not_after_ = context.not_after();
+  telemetry_.OnCertificate(context.not_after());
+}
+
+std::optional<std::string> ServingCertificate::Problem() const {
+  if (auto problem = reloader_->Problem()) {
+    return problem;
+  }
+  const bool expired = not_after_.load() <= std::chrono::system_clock::now();
+  return expired ? std::optional<std::string>("the one in use has expired") : std::nullopt;
 }
 
 std::optional<std::string> ServingCertificate::NotReady() const {

@@ -1,6 +1,8 @@
 // The certificate this server shows: from files, from the Secret that all replicas share, or made at start.
 #pragma once
 
+#include <atomic>
+#include <chrono>
 #include <memory>
 #include <optional>
 #include <string>
@@ -37,12 +39,15 @@ class ServingCertificate {
 
  private:
   http::TlsMaterial Load() const;
+  void OnUse(const http::TlsContext& context);
+  std::optional<std::string> Problem() const;
   std::optional<std::string> NotReady() const;
 
   const ServeOptions& options_;
   Telemetry& telemetry_;
   const http::TlsMaterial first_;
   const std::shared_ptr<const http::TlsContext> initial_;
+  std::atomic<std::chrono::system_clock::time_point> not_after_;  // Of the certificate in use.
   std::optional<certificates::SelfManagedCertificate> self_managed_;
   std::optional<http::TlsReloader> reloader_;
 };

@@ -3,6 +3,7 @@
 import os
 import shutil
 import ssl
+from datetime import timedelta
 
 import pytest
 
@@ -130,17 +131,30 @@ def test_a_pair_that_cannot_be_used_is_told_loudly_and_changes_nothing(redis, st
         with server.connect(client) as connection:
             return server.telemetry(connection)["queue_metrics_certificate_reload_errors_total"]
 
+    expired = pair(authority.issue_server(valid_from=timedelta(days=-2)))
     with Readers(server.address, lambda: client) as readers:
         for count, bad in enumerate(({"tls_crt": b"garbage"}, {"tls_crt": authority.issue_server().chain.read_bytes()},
-                                     {"clients_crt": b""}), start=1):
+                                     {"clients_crt": b""}, expired), start=1):
             files.write(**bad)
             eventually(lambda: errors() == count)
             readiness = server.request("/readyz?verbose", context=client)
             assert (readiness.status, "[-]certificate failed: reason withheld (not required)" in readiness.text) == (200, True)
-            assert "tls.crt" in server.request("/readyz/certificate", context=client).text or count == 3
+            assert "tls.crt" in server.request("/readyz/certificate", context=client).text or count >= 3
             readers.read_on()
             files.write(**good, clients_crt=authority.file.read_bytes())
             eventually(lambda: "[+]certificate ok" in server.request("/readyz?verbose", context=client).text)
     assert readers.failures == []
-    assert server.log.count("cannot use the new certificates, keeping the old ones") == 3
+    assert server.log.count("cannot use the new certificates, keeping the old ones") == 4
     assert reloads(server) == 0
+
+
+def test_an_expired_certificate_to_start_with_is_told_loudly(start_server, tmp_path, authority):
+    files = RenamedFiles(tmp_path / "files")
+    files.write(**pair(authority.issue_server(valid_from=timedelta(days=-2))), clients_crt=authority.file.read_bytes())
+    server = start(start_server, files)
+    assert "the serving certificate has expired" in server.log
+    client = client_context(authority.file, authority.issue_client())
+    client.check_hostname, client.verify_mode = False, ssl.CERT_NONE
+    assert "[-]certificate failed" in server.request("/readyz?verbose", context=client).text
+    files.write(**pair(authority.issue_server()))
+    eventually(lambda: "[+]certificate ok" in server.request("/readyz?verbose", context=client).text)
