@@ -13,6 +13,7 @@
 #include "metrics/queue_metric_provider.h"
 #include "server/access_event_log.h"
 #include "server/api/api_server.h"
+#include "server/api/lower_case.h"
 #include "server/api/request_info.h"
 #include "server/audit_log.h"
 #include "server/auth/access_control.h"
@@ -144,7 +145,8 @@ std::string MetricLabel(const api::RequestInfo& info) {
   if (!info.is_resource_request) {
     return "";
   }
-  return metrics::FindQueueMetric(info.resource) ? info.resource : "other";
+  const auto known = metrics::FindQueueMetric(api::LowerCase(info.resource));
+  return known ? std::string(metrics::Name(*known)) : "other";
 }
 
 std::string HostForUrl(const std::string& address) {

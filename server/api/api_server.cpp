@@ -108,11 +108,27 @@ void RequireMethod(const http::Request& request, bool head_too) {
   }
 }
 
+/// `tag` is one of the entity tags of an If-None-Match, weak or not (RFC 9110 13.1.2).
+bool Names(std::string_view if_none_match, std::string_view tag) {
+  for (std::string_view rest = if_none_match; !rest.empty();) {
+    const std::size_t comma = rest.find(',');
+    std::string_view listed = http::Trim(rest.substr(0, comma));
+    rest = comma == std::string_view::npos ? std::string_view{} : rest.substr(comma + 1);
+    if (listed.starts_with("W/")) {
+      listed.remove_prefix(2);
+    }
+    if (listed == tag || listed == "*") {
+      return true;
+    }
+  }
+  return false;
+}
+
 /// Sets the ETag. Drops the body if the client says that it has it.
 http::Response Cacheable(const http::Request& request, http::Response response, const std::string& hash) {
   const std::string tag = "\"" + hash + "\"";
   response.headers.emplace_back("ETag", tag);
-  if (request.Header("If-None-Match") == tag) {
+  if (Names(request.Header("If-None-Match").value_or(""), tag)) {
     response.status = 304;
     response.content_type.clear();
     response.body.clear();
@@ -232,9 +248,10 @@ void ApiServer::OrError(const Exchange& exchange, Act answer) const noexcept {
 
 void ApiServer::Answer(const ExchangePtr& exchange) const {
   const http::Request& request = exchange->request();
+  const auto deadline = Deadline(request);  // kube-apiserver refuses a timeout that is none on whatever path.
   const std::string& first = request.segments.front();
   if (first == "apis") {
-    return AnswerApis(exchange);
+    return AnswerApis(exchange, deadline);
   }
   if (first == "healthz" || first == "livez" || first == "readyz") {
     return exchange->Respond(AnswerHealth(request));
@@ -253,7 +270,7 @@ void ApiServer::Answer(const ExchangePtr& exchange) const {
   throw ApiError(wire::RouteNotFound());
 }
 
-void ApiServer::AnswerApis(const ExchangePtr& exchange) const {
+void ApiServer::AnswerApis(const ExchangePtr& exchange, steady_clock::time_point deadline) const {
   const http::Request& request = exchange->request();
   std::span<const std::string> path = request.segments;
   if (path.back().empty()) {
@@ -266,7 +283,7 @@ void ApiServer::AnswerApis(const ExchangePtr& exchange) const {
   }
   RequireMethod(request, false);
   if (metric) {
-    return AnswerMetric(exchange, path[4], path[5]);
+    return AnswerMetric(exchange, deadline, path[4], path[5]);
   }
   if (path.size() == 1) {
     // A client that can read the aggregated document gets it, whatever else it accepts.
@@ -285,10 +302,10 @@ void ApiServer::AnswerApis(const ExchangePtr& exchange) const {
   }
 }
 
-void ApiServer::AnswerMetric(const ExchangePtr& exchange, const std::string& ns, const std::string& metric) const {
+void ApiServer::AnswerMetric(const ExchangePtr& exchange, steady_clock::time_point deadline, const std::string& ns,
+                             const std::string& metric) const {
   const http::Request& request = exchange->request();
   const wire::MediaType type = Negotiate(request, kMetricOffer);
-  const auto deadline = Deadline(request);
   metrics::MetricQuery query{.ns = ns, .metric = LowerCase(metric), .selector = {}, .deadline = deadline};
   query.selector = ParseListOptions(request);
   // `metric` is a part of the request, which lives until there is an answer.

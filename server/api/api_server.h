@@ -54,8 +54,9 @@ class ApiServer {
   using ExchangePtr = std::shared_ptr<const Exchange>;
 
   void Answer(const ExchangePtr& exchange) const;
-  void AnswerApis(const ExchangePtr& exchange) const;
-  void AnswerMetric(const ExchangePtr& exchange, const std::string& ns, const std::string& metric) const;
+  void AnswerApis(const ExchangePtr& exchange, std::chrono::steady_clock::time_point deadline) const;
+  void AnswerMetric(const ExchangePtr& exchange, std::chrono::steady_clock::time_point deadline, const std::string& ns,
+                    const std::string& metric) const;
   http::Response AnswerOpenApi(const http::Request& request) const;
   http::Response AnswerHealth(const http::Request& request) const;
 

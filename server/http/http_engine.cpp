@@ -60,10 +60,9 @@ const std::string& HttpDate() {
 
 /// What the library has to decide on, and nothing that the client can make up: it would refuse a line that it finds too
 /// long, percent-decode header values, cut answers to a Range, compress each small answer, read bodies and refuse
-/// methods it has not heard of. Whether the connection ends is known, and told it apart.
-std::string ReducedHead(const RequestHead& head) {
-  return (head.request.method == "HEAD" ? "HEAD / " : "GET / ") + head.version + "\r\n\r\n";
-}
+/// methods it has not heard of. Whether the connection ends is known, and told it apart. HEAD is like GET to it, which
+/// RFC 9110 9.3.2 asks of the header lines; of its own accord it adds one about ranges.
+std::string ReducedHead(const RequestHead& head) { return "GET / " + head.version + "\r\n\r\n"; }
 
 /// What the library is given for a body.
 std::string_view StandIn(const Response& answer) { return answer.body.empty() ? "" : "."; }
@@ -99,6 +98,11 @@ FramedHead Cut(std::string_view response, const Response& answer, bool close) {
   const std::size_t fields = response.find("\r\n") + 2;
   const std::size_t rest = response.find(length + "\r\n", fields) + length.size();
   const std::size_t end = response.find("\r\n\r\n", rest) + 4;
+  if (answer.status == 304) {  // It must not tell the length of what it does not send, RFC 9110 8.6.
+    return {std::string(response.substr(0, fields)),
+            std::string(response.substr(fields, rest - length.size() - fields)),
+            std::string(response.substr(rest + 2, end - rest - 2)), close};
+  }
   return {std::string(response.substr(0, fields)), std::string(response.substr(fields, rest - 1 - fields)),
           std::string(response.substr(rest, end - rest)), close};
 }
@@ -175,7 +179,11 @@ std::string HttpEngine::Render(const RequestHead& head, Response answer, bool& c
   response.reserve(kUsualHead + answer.body.size());
   response += status_line;
   AppendOwnHeaderLines(head, answer, response);
-  response.append(before_length).append(std::to_string(answer.body.size())).append(after_length);
+  response.append(before_length);
+  if (answer.status != 304) {
+    response.append(std::to_string(answer.body.size()));
+  }
+  response.append(after_length);
   if (head.request.method != "HEAD") {
     response.append(answer.body);
   }

@@ -10,12 +10,11 @@ namespace {
 
 constexpr std::string_view kEndOfHead = "\r\n\r\n";
 
+bool IsLetterOrDigit(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'); }
+
 /// RFC 9110 5.6.2.
 bool IsTokenCharacter(char c) {
-  if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9')) {
-    return true;
-  }
-  return std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
+  return IsLetterOrDigit(c) || std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
 }
 
 bool IsToken(std::string_view text) { return !text.empty() && std::all_of(text.begin(), text.end(), IsTokenCharacter); }
@@ -89,6 +88,13 @@ std::optional<HeadError> ParseFieldLine(std::string_view line, RequestHead& head
   return std::nullopt;
 }
 
+/// What RFC 3986 3.2.2 and 3.2.3 make hosts and ports of, and nothing between that is none of theirs.
+bool IsHost(std::string_view value) {
+  return std::all_of(value.begin(), value.end(), [](char c) {
+    return IsLetterOrDigit(c) || std::string_view("-._~%!$&'()*+,;=:[]").find(c) != std::string_view::npos;
+  });
+}
+
 /// RFC 9112 6: how long the message is must be beyond doubt.
 std::optional<HeadError> CheckFraming(RequestHead& head) {
   std::size_t hosts = 0;
@@ -98,6 +104,9 @@ std::optional<HeadError> CheckFraming(RequestHead& head) {
   for (const auto& [name, value] : head.request.headers) {
     if (EqualsIgnoringCase(name, "Host")) {
       ++hosts;
+      if (!IsHost(value)) {
+        return BadRequest("malformed Host header");
+      }
     } else if (EqualsIgnoringCase(name, "Content-Length")) {
       ++lengths;
       if (value.empty() || !std::all_of(value.begin(), value.end(), IsDigit)) {

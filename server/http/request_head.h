@@ -14,7 +14,7 @@ namespace server::http {
 
 struct HeadLimits {
   std::size_t bytes = 32 * 1024;  // A selector that names 400 queues fits; an HPA's is a hundred bytes.
-  std::size_t lines = 200;
+  std::size_t lines = 2'000;      // kube-apiserver sends one for each group of a user.
 };
 
 /// Why a head is refused; the connection cannot be used any further.

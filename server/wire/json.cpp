@@ -179,7 +179,7 @@ std::string EncodeJson(const Status& status, JsonStyle style) {
     WriteEmptyMetadata(json);
     json.Member("status", "Failure");
     json.Member("message", status.message);
-    json.Member("reason", status.reason);
+    WriteIfSet(json, "reason", status.reason);
     if (status.details) {
       WriteDetails(json, *status.details);
     }

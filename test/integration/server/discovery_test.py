@@ -62,6 +62,7 @@ def test_the_aggregated_document_is_cached_by_its_etag(server):
 
     same = server.request("/apis", headers={"Accept": AGGREGATED, "If-None-Match": etag})
     assert (same.status, same.body, same.header("ETag")) == (304, b"", etag)
+    assert same.header("Content-Length") is None  # RFC 9110 8.6: it would have to be that of the document.
     other = server.request("/apis", headers={"Accept": AGGREGATED, "If-None-Match": '"another"'})
     assert (other.status, other.text) == (200, AGGREGATED_LIST)
 
@@ -122,6 +123,21 @@ def test_openapi_v2_has_each_metric_and_an_etag(server):
     assert reference.removeprefix("#/definitions/") in document["definitions"]
     again = server.request("/openapi/v2", headers={"If-None-Match": response.header("ETag")})
     assert (again.status, again.body) == (304, b"")
+
+
+@pytest.mark.parametrize("path", ["/openapi/v2", "/openapi/v3", f"/openapi/v3{GROUP_VERSION}"])
+def test_if_none_match_is_a_list_and_compared_weakly(server, path):
+    etag = server.request(path).header("ETag")
+    for known in (f"W/{etag}", f'"x", {etag}', f'"x",W/{etag} ,"y"', "*"):
+        assert server.request(path, headers={"If-None-Match": known}).status == 304, known
+    for unknown in ('"x"', etag[1:-1], f"{etag[:-1]}0\"", "", ","):
+        assert server.request(path, headers={"If-None-Match": unknown}).status == 200, unknown
+
+
+@pytest.mark.parametrize("path", ["/openapi/v2", "/metrics", "/healthz"])
+def test_head_has_the_header_lines_of_get(server, path):
+    names = [[name for name, _ in server.request(path, method).headers] for method in ("GET", "HEAD")]
+    assert names[0] == names[1] and "accept-ranges" not in names[1]
 
 
 def test_openapi_v3_leads_to_the_document_of_our_group(server):

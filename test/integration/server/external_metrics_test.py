@@ -218,6 +218,20 @@ def test_metrics_can_only_be_read(server, method):
     assert (response.status, response.status_object()["reason"]) == (405, "MethodNotAllowed")
 
 
+@pytest.mark.parametrize("path", ["/apis", "/openapi/v2", "/healthz", "/version", VALUES])
+def test_a_timeout_that_is_none_is_refused_on_every_path(server, path):
+    status = server.request(path + "?timeout=junk").status_object()
+    assert (status["code"], status["reason"]) == (400, "BadRequest")
+    assert status["message"].startswith("invalid timeout specified in the request URL"), status
+
+
+def test_a_user_of_many_groups_may_ask(server):
+    """The front proxy sends a line for each."""
+    with server.connect() as connection:
+        connection.send(f"GET {READ} HTTP/1.1\r\nHost: x\r\n".encode() + b"X-Remote-Group: team\r\n" * 1000 + b"\r\n")
+        assert connection.read_response().status == 200
+
+
 def test_head_has_no_body(server):
     with server.connect() as connection:
         assert connection.request(READ, "HEAD").status == 405

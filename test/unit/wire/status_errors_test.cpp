@@ -33,6 +33,13 @@ TEST_CASE("errors are worded as apimachinery words them", "[wire]") {
   CHECK(compared == made.size());
 }
 
+TEST_CASE("a Status without a reason has no such member in JSON", "[wire]") {
+  const Status status{.code = 505, .reason = "", .message = "no", .details = {}};
+  CHECK(EncodeJson(status, JsonStyle::kCompact) ==
+        R"({"kind":"Status","apiVersion":"v1","metadata":{},"status":"Failure","message":"no","code":505})"
+        "\n");
+}
+
 TEST_CASE("several invalid list options are listed in brackets", "[wire]") {
   const Status one = InvalidListOptions({{"R", "M", "f"}});
   CHECK(one.message == R"(ListOptions.meta.k8s.io "" is invalid: f: M)");
