@@ -20,6 +20,7 @@
 #include "server/build_info.h"
 #include "server/http/certificate_authority.h"
 #include "server/http/http_message.h"
+#include "server/take_until.h"
 
 namespace server {
 namespace {
@@ -207,11 +208,9 @@ class Validator {
 std::vector<std::string> SplitAtCommas(std::string_view text) {
   std::vector<std::string> parts;
   while (!text.empty()) {
-    const std::size_t comma = std::min(text.find(','), text.size());
-    if (const std::string_view part = http::Trim(text.substr(0, comma)); !part.empty()) {
+    if (const std::string_view part = http::Trim(TakeUntil(text, ',')); !part.empty()) {
       parts.emplace_back(part);
     }
-    text.remove_prefix(std::min(comma + 1, text.size()));
   }
   return parts;
 }

@@ -19,6 +19,7 @@
 #include "server/api/openapi.h"
 #include "server/api/request_info.h"
 #include "server/http/http_date.h"
+#include "server/take_until.h"
 #include "server/wire/json.h"
 #include "server/wire/negotiation.h"
 #include "server/wire/protobuf.h"
@@ -110,10 +111,8 @@ void RequireMethod(const http::Request& request, bool head_too) {
 
 /// `tag` is one of the entity tags of an If-None-Match, weak or not (RFC 9110 13.1.2).
 bool Names(std::string_view if_none_match, std::string_view tag) {
-  for (std::string_view rest = if_none_match; !rest.empty();) {
-    const std::size_t comma = rest.find(',');
-    std::string_view listed = http::Trim(rest.substr(0, comma));
-    rest = comma == std::string_view::npos ? std::string_view{} : rest.substr(comma + 1);
+  while (!if_none_match.empty()) {
+    std::string_view listed = http::Trim(TakeUntil(if_none_match, ','));
     if (listed.starts_with("W/")) {
       listed.remove_prefix(2);
     }

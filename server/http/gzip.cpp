@@ -7,6 +7,7 @@
 #include <zlib.h>
 
 #include "server/http/http_message.h"
+#include "server/take_until.h"
 
 namespace server::http {
 namespace {
@@ -24,9 +25,7 @@ bool AcceptsGzip(std::string_view accept_encoding) {
   std::optional<bool> named;
   std::optional<bool> any;
   while (!accept_encoding.empty()) {
-    const std::size_t comma = accept_encoding.find(',');
-    const std::string_view item = accept_encoding.substr(0, comma);
-    accept_encoding = comma == std::string_view::npos ? std::string_view{} : accept_encoding.substr(comma + 1);
+    const std::string_view item = TakeUntil(accept_encoding, ',');
     const std::size_t semicolon = item.find(';');
     const std::string_view coding = Trim(item.substr(0, semicolon));
     const bool accepted = semicolon == std::string_view::npos || !IsZeroWeight(item.substr(semicolon + 1));

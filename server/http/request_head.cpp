@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "server/http/request_target.h"
+#include "server/take_until.h"
 
 namespace server::http {
 namespace {
@@ -35,11 +36,9 @@ HeadError BadRequest(std::string_view why) { return {400, std::string(why)}; }
 /// The comma-separated list `value` has `option` in it.
 bool ListContains(std::string_view value, std::string_view option) {
   while (!value.empty()) {
-    const std::size_t comma = value.find(',');
-    if (EqualsIgnoringCase(Trim(value.substr(0, comma)), option)) {
+    if (EqualsIgnoringCase(Trim(TakeUntil(value, ',')), option)) {
       return true;
     }
-    value = comma == std::string_view::npos ? std::string_view{} : value.substr(comma + 1);
   }
   return false;
 }

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "server/take_until.h"
+
 namespace server::http {
 namespace {
 
@@ -40,14 +42,6 @@ std::optional<std::string> Unescape(std::string_view text, bool plus_is_space) {
     decoded.push_back(static_cast<char>(high * 16 + low));
     text.remove_prefix(3);
   }
-}
-
-/// The text before `separator`, which is removed from `rest` together with it.
-std::string_view TakeUntil(std::string_view& rest, char separator) {
-  const std::size_t end = rest.find(separator);
-  const std::string_view taken = rest.substr(0, end);
-  rest = end == std::string_view::npos ? std::string_view{} : rest.substr(end + 1);
-  return taken;
 }
 
 std::vector<std::pair<std::string, std::string>> ParseQuery(std::string_view text) {

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <charconv>
 
+#include "server/take_until.h"
+
 namespace server::wire {
 namespace {
 
@@ -27,14 +29,6 @@ std::string_view TrimBlanks(std::string_view text) {
     return {};
   }
   return text.substr(begin, text.find_last_not_of(' ') - begin + 1);
-}
-
-/// The text before `separator`, which is removed from `rest` together with it.
-std::string_view TakeUntil(std::string_view& rest, char separator) {
-  const std::size_t end = rest.find(separator);
-  const std::string_view taken = rest.substr(0, end);
-  rest = end == std::string_view::npos ? std::string_view{} : rest.substr(end + 1);
-  return taken;
 }
 
 double ParseQ(std::string_view text) {
