@@ -70,7 +70,7 @@ std::string Celery::Key(std::string_view /*queue*/) const { return options_.glob
 
 std::optional<QueueCounts> Celery::CountMessages(const QueueRead& read, const Messages& messages,
                                                  std::span<const redis::Reply> further, redis::Batch& more) const {
-  const std::vector<Message> parsed(messages.texts.begin(), messages.texts.end());
+  const std::vector<Message> parsed(messages.begin(), messages.end());
   std::set<std::string> exchanges;  // Without the default one, "", where the routing key is the queue.
   for (const Message& message : parsed) {
     if (message.exchange && !message.exchange->empty()) exchanges.insert(*message.exchange);
@@ -95,7 +95,7 @@ std::optional<QueueCounts> Celery::CountMessages(const QueueRead& read, const Me
     return std::any_of(bound.begin(), bound.end(),
                        [&](const Binding& binding) { return binding.Matches(read.queue, *message.routing_key); });
   };
-  QueueCounts counts{.in_flight = messages.unread};
+  QueueCounts counts;
   for (const Message& message : parsed) {
     if (is_ours(message)) ++(message.eta && *message.eta > read.now ? counts.delayed : counts.in_flight);
   }

@@ -47,9 +47,8 @@ std::string Dramatiq::Key(std::string_view queue) const { return KeyOf(delayed_,
 std::optional<QueueCounts> Dramatiq::CountMessages(const QueueRead& read, const Messages& messages,
                                                    std::span<const redis::Reply> /*further*/,
                                                    redis::Batch& /*more*/) const {
-  // A message is as new as its delay if it came since its fields were read.
-  QueueCounts counts{.delayed = messages.unread};
-  for (const std::string_view text : messages.texts) {
+  QueueCounts counts;
+  for (const std::string_view text : messages) {
     const auto due = TimeIn(Json::ParseJob(text)["options"]["eta"]);
     ++(due && *due > read.now ? counts.delayed : counts.waiting);
   }

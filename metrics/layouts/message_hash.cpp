@@ -1,7 +1,5 @@
 #include "metrics/layouts/message_hash.h"
 
-#include <algorithm>
-
 #include "metrics/go_quote.h"
 #include "metrics/layouts/preset.h"
 #include "metrics/layouts/reply_cursor.h"
@@ -38,17 +36,11 @@ std::optional<QueueCounts> MessageHash::Count(const QueueRead& read, std::span<c
     RejectTooMany(kMaxBytes, "bytes of messages are in " + GoQuote(key));
   }
   if (cursor.AtEnd()) {
-    for (const std::string_view field : fields) more.Add({"HGET", key, field});
-    more.Add({"HLEN", key});
+    more.Add({"HVALS", key});
     rest_->Ask(read, more);
     return std::nullopt;
   }
-  Messages messages;
-  for (std::size_t i = 0; i < fields.size(); ++i) {
-    if (const auto text = cursor.Text("HGET", key)) messages.texts.push_back(*text);
-  }
-  messages.unread =
-      std::max<std::int64_t>(0, cursor.Count("HLEN", key) - static_cast<std::int64_t>(messages.texts.size()));
+  const auto messages = cursor.Texts("HVALS", key);
   const auto last = replies.last(cursor.Remaining());
   const auto of_messages = CountMessages(read, messages, last.subspan(rest.size()), more);
   if (!of_messages) return std::nullopt;

@@ -1,7 +1,6 @@
 // For frameworks that keep messages of several kinds in one hash, so that each message must be read to be counted.
 #pragma once
 
-#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -12,8 +11,8 @@
 namespace metrics::layouts {
 
 /// A queue with such a hash, and the rest of it as another layout says. If the hash is empty, one round tells.
-/// Otherwise the rounds are: how many messages, which, how long, and at last the messages, the hash's length and the
-/// rest at once. Messages that came since are unread then, so that each layout can count them for the worse.
+/// Otherwise the rounds are: how many messages, which, how long, and at last all the messages and the rest at once.
+/// Asking one by one for those found before would leave out what came since, which could be of any queue.
 class MessageHash : public QueueLayout {
  public:
   /// More than these are an error.
@@ -27,10 +26,7 @@ class MessageHash : public QueueLayout {
                                    redis::Batch& more) const final;
 
  protected:
-  struct Messages {
-    std::vector<std::string_view> texts;
-    std::int64_t unread = 0;
-  };
+  using Messages = std::vector<std::string_view>;
 
   QueueParts RestOffers() const { return rest_->Offers(); }
 

@@ -2,8 +2,11 @@
 #include <algorithm>
 #include <memory>
 #include <random>
+#include <stop_token>
 #include <string>
+#include <thread>
 
+#include "metrics/layouts/celery.h"
 #include "metrics/layouts/stream.h"
 #include "test/integration/redis/layout_examples.h"
 #include "test/integration/redis/redis_test.h"
@@ -95,6 +98,24 @@ TEST_CASE("what a group has still to do is exact, whatever was deleted, trimmed 
     const auto counts = Read(client, layout, "q", {.waiting = true, .in_flight = true, .oldest_age = true});
     REQUIRE(counts.waiting == Undelivered(server, "g"));
     REQUIRE(counts.in_flight == server.Command({"XPENDING", "q", "g"}).elements[0].integer);
+  }
+}
+
+TEST_CASE("an idle queue of Celery is empty while others of its database come and go", "[redis][layouts]") {
+  RedisServer server;
+  Client busy({.endpoint = server.endpoint(), .timeout = kLong});
+  busy.Ask({"HSET", "unacked", "stays", R"([{"headers":{}},"","busy"])"});
+  std::jthread worker([&busy](const std::stop_token& stop) {
+    for (int tag = 0; !stop.stop_requested(); ++tag) {
+      busy.Ask({"HSET", "unacked", std::to_string(tag), R"([{"headers":{}},"","busy"])"});
+      if (tag >= 20) busy.Ask({"HDEL", "unacked", std::to_string(tag - 20)});
+    }
+  });
+  Client client({.endpoint = server.endpoint(), .timeout = kLong});
+  const auto celery = std::make_shared<metrics::layouts::Celery>();
+  for (int reading = 0; reading < 200; ++reading) {
+    REQUIRE(Read(client, celery, "idle", {.waiting = true, .in_flight = true}).in_flight == 0);
+    REQUIRE(Read(client, celery, "busy", {.waiting = true, .in_flight = true}).in_flight >= 1);
   }
 }
 
