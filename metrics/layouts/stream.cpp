@@ -15,7 +15,9 @@ namespace {
 
 using redis::Reply;
 
+/// Entries come with all that is in them, so that large ones are read fewer at a time.
 constexpr std::size_t kPage = 100;
+constexpr std::size_t kPageBytes = std::size_t{1} << 20U;
 constexpr std::size_t kMaxPages = 10;
 
 /// Of an entry: milliseconds and a sequence number.
@@ -62,6 +64,12 @@ const Reply& Field(const Reply& fields, std::string_view name) {
   return kAbsent;
 }
 
+std::size_t BytesOf(const Reply& entry) {
+  std::size_t bytes = entry.text.size();
+  for (const Reply& element : entry.elements) bytes += BytesOf(element);
+  return bytes;
+}
+
 std::optional<std::int64_t> NumberIn(const Reply& fields, std::string_view name) {
   const Reply& value = Field(fields, name);
   return value.type == Reply::Type::kInteger ? std::optional(value.integer) : std::nullopt;
@@ -71,13 +79,15 @@ struct StreamInfo {
   StreamInfo(const Reply& info, std::string_view key)
       : length(CountFrom(Field(info, "length"), "XINFO STREAM", key)),
         last_generated(IdFrom(Field(info, "last-generated-id"), "XINFO STREAM", key)),
-        entries_added(NumberIn(info, "entries-added")) {
+        entries_added(NumberIn(info, "entries-added")),
+        largest_seen(std::max(BytesOf(Field(info, "first-entry")), BytesOf(Field(info, "last-entry")))) {
     if (length > 0) first = IdFrom(Field(info, "first-entry").elements.at(0), "XINFO STREAM", key);
   }
 
   std::int64_t length;
   Id last_generated;
   std::optional<std::int64_t> entries_added;  // Since Redis 7.0.
+  std::size_t largest_seen;                   // In bytes, of the entries that were read.
   Id first;                                   // If there are any.
 };
 
@@ -85,11 +95,13 @@ struct GroupInfo {
   GroupInfo(const Reply& info, std::string_view key)
       : pending(CountFrom(Field(info, "pending"), "XINFO GROUPS", key)),
         last_delivered(IdFrom(Field(info, "last-delivered-id"), "XINFO GROUPS", key)),
+        entries_read(NumberIn(info, "entries-read")),
         lag(NumberIn(info, "lag")) {}
 
   std::int64_t pending;
   Id last_delivered;
-  std::optional<std::int64_t> lag;  // Since Redis 7.0, if Redis thinks it knows.
+  std::optional<std::int64_t> entries_read;  // Since Redis 7.0, if Redis thinks it knows, as the next.
+  std::optional<std::int64_t> lag;
 };
 
 /// The entries that a group was not given yet.
@@ -104,6 +116,16 @@ std::optional<std::int64_t> KnownCount(const StreamInfo& stream, const GroupInfo
   if (stream.first > group.last_delivered) return stream.length;
   if (group.lag && stream.entries_added == stream.length) return group.lag;  // Nothing was ever deleted.
   return std::nullopt;
+}
+
+/// No less than a group was not given yet: no more than are there, and no more than were added since its last one, of
+/// which some may be gone. Where Redis loses count of what the group has read, it is of entries that were gone before,
+/// so that what it has counted is too little, and the rest too much.
+std::int64_t MostUndelivered(const StreamInfo& stream, const GroupInfo& group) {
+  std::int64_t most = stream.length;
+  if (group.lag) most = std::min(most, *group.lag);
+  if (stream.entries_added && group.entries_read) most = std::min(most, *stream.entries_added - *group.entries_read);
+  return most;
 }
 
 class GroupReader {
@@ -129,16 +151,18 @@ class GroupReader {
   std::optional<Undelivered> CountEntries(const GroupInfo& group) {
     Undelivered undelivered;
     Id begin = group.last_delivered.Next();
+    std::size_t largest = stream_.largest_seen;
     for (std::size_t page = 0; page < kMaxPages; ++page) {
-      const auto* const entries = Entries(begin, kPage);
+      const std::size_t count = std::clamp<std::size_t>(kPageBytes / std::max<std::size_t>(largest, 1), 1, kPage);
+      const auto* const entries = Entries(begin, count);
       if (entries == nullptr) return std::nullopt;
       if (page == 0) undelivered.first = FirstIdFrom(*entries, "XRANGE", read_.queue);
       undelivered.count += static_cast<std::int64_t>(entries->size());
-      if (entries->size() < kPage) return undelivered;
+      if (entries->size() < count) return undelivered;
       begin = IdFrom(entries->back().elements.at(0), "XRANGE", read_.queue).Next();
+      for (const Reply& entry : *entries) largest = std::max(largest, BytesOf(entry));
     }
-    const bool lag_is_possible = group.lag && *group.lag <= stream_.length;
-    undelivered.count = std::max(undelivered.count, lag_is_possible ? *group.lag : stream_.length);
+    undelivered.count = std::max(undelivered.count, MostUndelivered(stream_, group));
     return undelivered;
   }
 

@@ -18,8 +18,8 @@ struct StreamOptions {
 ///
 /// Redis' own `lag` is nothing or wrong once entries were deleted, the stream was trimmed or a group was put somewhere
 /// in the middle, so it is believed only where nothing of the kind can have happened. Elsewhere the entries are
-/// counted, up to a thousand; beyond that the answer is `lag` or, if there is none, the length of the stream, which is
-/// not less.
+/// counted, in ten pages of up to a hundred; beyond that the answer is the least that is no less than what waits: of
+/// `lag`, of what was added since the group's last entry, and of the length of the stream.
 ///
 /// A stream that does not exist is empty. A group that does not exist has read nothing: all entries wait, so that the
 /// worker is started that creates it.

@@ -101,6 +101,31 @@ TEST_CASE("what a group has still to do is exact, whatever was deleted, trimmed 
   }
 }
 
+TEST_CASE("a long backlog behind a deletion is read as what is left of it, not as all that was ever done",
+          "[redis][layouts]") {
+  RedisServer server;
+  Client client({.endpoint = server.endpoint(), .timeout = kLong});
+  server.Command({"EVAL", "for i = 1, 4000 do redis.call('XADD', 'q', i .. '-0', 'job', 'x') end", "0"});
+  server.Command({"XGROUP", "CREATE", "q", "g", "0"});
+  server.Command({"XREADGROUP", "GROUP", "g", "w", "COUNT", "2500", "NOACK", "STREAMS", "q", ">"});
+  server.Command({"XDEL", "q", "3000-0"});
+  const auto layout = std::make_shared<metrics::layouts::Stream>(metrics::layouts::StreamOptions{.groups = {"g"}});
+  CHECK(Read(client, layout, "q", {.waiting = true}).waiting == 1500);
+  CHECK(Undelivered(server, "g") == 1499);
+}
+
+TEST_CASE("large entries of a stream are counted without reading them all at once", "[redis][layouts]") {
+  RedisServer server;
+  Client client({.endpoint = server.endpoint(), .timeout = kLong});
+  server.Command(
+      {"EVAL", "for i = 1, 120 do redis.call('XADD', 'q', i .. '-0', 'job', string.rep('x', 300000)) end", "0"});
+  server.Command({"XGROUP", "CREATE", "q", "g", "0"});
+  server.Command({"XREADGROUP", "GROUP", "g", "w", "COUNT", "1", "NOACK", "STREAMS", "q", ">"});
+  server.Command({"XDEL", "q", "60-0"});
+  const auto layout = std::make_shared<metrics::layouts::Stream>(metrics::layouts::StreamOptions{.groups = {"g"}});
+  CHECK(Read(client, layout, "q", {.waiting = true}).waiting == 119);  // Beyond what is counted: with the deleted one.
+}
+
 TEST_CASE("an idle queue of Celery is empty while others of its database come and go", "[redis][layouts]") {
   RedisServer server;
   Client busy({.endpoint = server.endpoint(), .timeout = kLong});

@@ -46,11 +46,13 @@ struct GroupFacts {
   std::int64_t pending;
   std::string last_delivered;
   std::optional<std::int64_t> lag;
+  std::optional<std::int64_t> entries_read{};
 };
 
 Reply Group(const GroupFacts& facts) {
   return Array({Text("name"), Text(facts.name), Text("consumers"), Number(1), Text("pending"), Number(facts.pending),
-                Text("last-delivered-id"), Text(facts.last_delivered), Text("entries-read"), Nil(), Text("lag"),
+                Text("last-delivered-id"), Text(facts.last_delivered), Text("entries-read"),
+                facts.entries_read ? Number(*facts.entries_read) : Nil(), Text("lag"),
                 facts.lag ? Number(*facts.lag) : Nil()});
 }
 
@@ -139,18 +141,23 @@ TEST_CASE("entries are counted page by page, and beyond a thousand the answer is
           "[layouts]") {
   struct Case {
     std::optional<std::int64_t> lag;
+    std::optional<std::int64_t> entries_read;
     std::size_t pages;
     std::int64_t waiting;
   };
   const auto example = GENERATE(values<Case>({
-      {{}, 3, 299},
-      {{}, 10, 999},
-      {{}, 11, 50'000},
-      {1234, 11, 1234},
-      {7, 11, 1000},
-      {60'000, 11, 50'000},
+      {{}, {}, 3, 299},
+      {{}, 58'000, 3, 299},
+      {{}, {}, 10, 999},
+      {{}, {}, 11, 50'000},
+      {{}, 58'000, 11, 2000},
+      {{}, 1000, 11, 50'000},
+      {{}, 59'999, 11, 1000},
+      {1234, {}, 11, 1234},
+      {7, {}, 11, 1000},
+      {60'000, {}, 11, 50'000},
   }));
-  auto replies = Redis({50'000, 60'000, 5000, 10}, {{"g", 0, Id(4001), example.lag}});
+  auto replies = Redis({50'000, 60'000, 5000, 10}, {{"g", 0, Id(4001), example.lag, example.entries_read}});
   std::string begin = Id(4001, 1);
   for (std::size_t page = 1; page <= example.pages; ++page) {
     const auto seconds_ago = static_cast<std::int64_t>(4001 - page);
@@ -160,6 +167,21 @@ TEST_CASE("entries are counted page by page, and beyond a thousand the answer is
   Answers redis(replies);
   CHECK(redis.Read(Stream({.groups = {"g"}}), "q", {.waiting = true}).waiting == example.waiting);
   CHECK(redis.rounds().size() == 1 + std::min<std::size_t>(example.pages, 10));
+}
+
+TEST_CASE("large entries are read fewer at a time, as many as a page may have bytes", "[layouts]") {
+  const auto entry = [](std::int64_t seconds_ago, std::size_t size) {
+    return Array({Text(Id(seconds_ago)), Texts({"field", std::string(size, 'x')})});
+  };
+  constexpr std::size_t kLarge = 300'000;
+  auto replies = Redis({50, 60, 100, 10}, {{"g", 0, Id(80), {}}});
+  replies["XINFO STREAM q"].elements.push_back(Text("last-entry"));
+  replies["XINFO STREAM q"].elements.push_back(entry(10, kLarge));
+  replies[After(Id(80, 1), 3)] = Array({entry(70, 1), entry(69, 1), entry(68, 2 * kLarge)});
+  replies[After(Id(68, 1), 1)] = Array({entry(60, 1)});
+  Answers redis(replies);
+  CHECK(redis.Read(Stream({.groups = {"g"}}), "q", {.waiting = true}).waiting == 4);
+  CHECK(redis.rounds().size() == 4);
 }
 
 TEST_CASE("what several groups have to do adds up", "[layouts]") {
