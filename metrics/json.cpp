@@ -1,5 +1,8 @@
 #include "metrics/json.h"
 
+#include <algorithm>
+#include <charconv>
+#include <system_error>
 #include <utility>
 
 #include <rapidjson/document.h>
@@ -23,6 +26,48 @@ std::shared_ptr<const void> ParseAs(std::string_view text) {
   return document->HasParseError() ? nullptr : std::shared_ptr<const rapidjson::Value>(document);
 }
 
+/// Whether `text` begins with the escape of a surrogate whose third digit from the end is one of `digits`.
+bool BeginsWithSurrogate(std::string_view text, std::string_view digits) {
+  constexpr std::string_view kEscape = "\\u";
+  return text.size() >= 6 && text.substr(0, 2) == kEscape && (text[2] == 'd' || text[2] == 'D') &&
+         digits.find(text[3]) != std::string_view::npos;
+}
+
+bool IsBeyondDouble(std::string_view number) {
+  double ignored = 0;
+  return std::from_chars(number.data(), number.data() + number.size(), ignored).ec == std::errc::result_out_of_range;
+}
+
+/// `text` without what frameworks write into JSON and RapidJSON refuses: half a pair of surrogates is U+FFFD, and a
+/// number beyond those of a double null.
+std::string Repaired(std::string_view text) {
+  std::string repaired;
+  bool in_string = false;
+  while (!text.empty()) {
+    std::size_t size = 1;
+    std::string_view replacement;
+    if (text.front() == '"') {
+      in_string = !in_string;
+    } else if (in_string && text.front() == '\\') {
+      const bool is_high = BeginsWithSurrogate(text, "89abAB");
+      if (is_high && BeginsWithSurrogate(text.substr(6), "cdefCDEF")) {
+        size = 12;
+      } else if (is_high || BeginsWithSurrogate(text, "cdefCDEF")) {
+        size = 6;
+        replacement = "\\ufffd";
+      } else {
+        size = std::min<std::size_t>(2, text.size());
+      }
+    } else if (!in_string) {
+      size = std::max<std::size_t>(1, std::min(text.find_first_not_of("+-.0123456789eE"), text.size()));
+      if (IsBeyondDouble(text.substr(0, size))) replacement = "null";
+    }
+    repaired += replacement.empty() ? text.substr(0, size) : replacement;
+    text.remove_prefix(size);
+  }
+  return repaired;
+}
+
 }  // namespace
 
 std::optional<Json> Json::Parse(std::string_view text) {
@@ -30,7 +75,11 @@ std::optional<Json> Json::Parse(std::string_view text) {
   return document ? std::optional(Json(std::move(document))) : std::nullopt;
 }
 
-Json Json::ParseJob(std::string_view text) { return Json(ParseAs<rapidjson::kParseDefaultFlags>(text)); }
+Json Json::ParseJob(std::string_view text) {
+  auto document = ParseAs<rapidjson::kParseNanAndInfFlag>(text);
+  if (!document) document = ParseAs<rapidjson::kParseNanAndInfFlag>(Repaired(text));
+  return Json(std::move(document));
+}
 
 Json Json::operator[](std::string_view name) const {
   const rapidjson::Value& value = ValueOf(value_);

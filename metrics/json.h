@@ -21,7 +21,8 @@ class Json {
 
   /// Nothing for what is not JSON, or not UTF-8.
   static std::optional<Json> Parse(std::string_view text);
-  /// The same of a job, into whose strings frameworks put bytes that are no text. Absent for what is not JSON.
+  /// The same of a job, into which frameworks put bytes that are no text, and numbers that JSON does not have: NaN,
+  /// infinite ones, and larger than a double, which is null. Absent for what is not JSON even so.
   static Json ParseJob(std::string_view text);
 
   /// The member `name` of an object.

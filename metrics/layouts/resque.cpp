@@ -2,16 +2,14 @@
 
 #include <algorithm>
 
-#include "metrics/json.h"
 #include "metrics/layouts/preset.h"
+#include "metrics/layouts/shared_job.h"
 
 namespace metrics::layouts {
 namespace {
 
 /// Of one second's list, as many jobs are looked at; those beyond could be of any queue and count for each.
 constexpr std::string_view kLastJob = "99";
-
-bool IsOf(std::string_view queue, std::string_view json) { return Json::ParseJob(json)["queue"].Text() == queue; }
 
 Registry Workers(const std::string& prefix) {
   const std::string key = prefix + ":worker:{worker}";
@@ -30,7 +28,7 @@ Registry Workers(const std::string& prefix) {
           .entry =
               [key](std::string_view queue, std::string_view worker, ReplyCursor& cursor) {
                 const auto work = cursor.Text("GET", KeyOf(key, queue, worker));
-                return Entry{work && IsOf(queue, *work) ? 1 : 0, std::string(worker)};
+                return Entry{work && MayBeOf(queue, *work) ? 1 : 0, std::string(worker)};
               }};
 }
 
@@ -58,7 +56,7 @@ Registry Seconds(const std::string& prefix, bool due) {
                 const std::int64_t all = cursor.Count("LLEN", list);
                 const auto seen = cursor.Texts("LRANGE", list);
                 const auto of_others = std::count_if(seen.begin(), seen.end(),
-                                                     [queue](std::string_view job) { return !IsOf(queue, job); });
+                                                     [queue](std::string_view job) { return !MayBeOf(queue, job); });
                 return Entry{std::max<std::int64_t>(0, all - of_others)};
               }};
 }

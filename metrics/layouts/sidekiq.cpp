@@ -4,6 +4,7 @@
 
 #include "metrics/json.h"
 #include "metrics/layouts/preset.h"
+#include "metrics/layouts/shared_job.h"
 
 namespace metrics::layouts {
 namespace {
@@ -12,10 +13,8 @@ namespace {
 constexpr std::size_t kMaxJobs = 1000;
 constexpr std::string_view kMaxJobsAndOne = "1001";
 
-bool IsOf(std::string_view queue, std::string_view json) { return Json::ParseJob(json)["queue"].Text() == queue; }
-
 std::int64_t CountOf(std::string_view queue, const std::vector<std::string_view>& jobs) {
-  return std::count_if(jobs.begin(), jobs.end(), [queue](std::string_view job) { return IsOf(queue, job); });
+  return std::count_if(jobs.begin(), jobs.end(), [queue](std::string_view job) { return MayBeOf(queue, job); });
 }
 
 std::optional<TimePoint> TimeOfJob(std::string_view json) {

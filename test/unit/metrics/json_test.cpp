@@ -80,5 +80,25 @@ TEST_CASE("a job's strings may hold any bytes", "[metrics]") {
   CHECK(Json::ParseJob("{\"a\":\"\xff\"}")["a"].Text() == "\xff");
 }
 
+TEST_CASE("a job may hold what JSON does not allow and languages write", "[metrics]") {
+  const auto text =
+      GENERATE(as<std::string>(), R"({"args":[NaN,Infinity,-Infinity],"q":"x"})", R"({"args":["\ud83d"],"q":"x"})",
+               R"({"args":["\ud83d\u0041 \uDE80\\"],"q":"x"})", R"({"args":["\\\ud83d 1e999","\"\ud83d"],"q":"x"})",
+               R"({"args":[1e999,-1e999],"q":"x"})", "{\"args\":[1" + std::string(400, '0') + ".5],\"q\":\"x\"}");
+  INFO(text);
+  CHECK(Json::ParseJob(text)["q"].Text() == "x");
+  CHECK_FALSE(Json::Parse(text));
+}
+
+TEST_CASE("of a job that JSON does not allow, the rest means what it means", "[metrics]") {
+  const Json job = Json::ParseJob(R"({"n":1e999,"half":"\udbff!","whole":"\ud83d\ude80","small":-1.5e3})");
+  CHECK_FALSE(job["n"].Number());
+  CHECK(job["half"].Text() == "\ufffd!");
+  CHECK(job["whole"].Text() == "\U0001f680");
+  CHECK(job["small"].Number() == -1500);
+  CHECK_FALSE(Json::ParseJob(R"({"a":"\)")["a"].Text());
+  CHECK_FALSE(Json::ParseJob(R"({"a":"\ud8)")["a"].Text());
+}
+
 }  // namespace
 }  // namespace metrics

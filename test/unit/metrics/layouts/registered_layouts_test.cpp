@@ -213,6 +213,22 @@ TEST_CASE("Sidekiq's processes, schedule and retries are shared by all queues, a
                  {"HVALS ns:p:workers", Texts({Work("q")})}}) == "waiting 1, in flight 1, delayed 0, oldest 0");
 }
 
+TEST_CASE("a job of Sidekiq or Resque that names no queue may be of any", "[layouts]") {
+  CHECK(ShowAll(Sidekiq(), "q",
+                {{"ZCOUNT retry -inf 1800000000.000", Number(2)},
+                 {"ZRANGEBYSCORE retry -inf 1800000000.000 LIMIT 0 1001", Texts({"no JSON", R"({"queue":5})"})},
+                 {"SRANDMEMBER processes 1001", Texts({"p"})},
+                 {"HVALS p:work", Texts({R"({"queue":"q","payload":{"args":[1e999]}})", "[]", Work("other")})}}) ==
+        "waiting 2, in flight 2, delayed 0, oldest 0");
+  CHECK(ShowAll(Resque(), "q",
+                {{"SRANDMEMBER resque:workers 1001", Texts({"w"})},
+                 {"GET resque:worker:w", Text("{}")},
+                 {"ZRANGEBYSCORE resque:delayed_queue_schedule -inf 1800000000.000 LIMIT 0 1001", Texts({"5"})},
+                 {"LLEN resque:delayed:5", Number(2)},
+                 {"LRANGE resque:delayed:5 0 99", Texts({R"({"args":["\ud83d"],"queue":"q"})", Work("other")})}}) ==
+        "waiting 1, in flight 1, delayed 0");
+}
+
 TEST_CASE("arq's set has waiting, running and delayed jobs, told apart by time and by a key for each that runs",
           "[layouts]") {
   const std::string due = "ZRANGEBYSCORE arq:queue -inf 1800000000000 WITHSCORES LIMIT 0 1000";
