@@ -26,7 +26,7 @@ std::shared_ptr<const void> ParseAs(std::string_view text) {
   return document->HasParseError() ? nullptr : std::shared_ptr<const rapidjson::Value>(document);
 }
 
-/// Whether `text` begins with the escape of a surrogate whose third digit from the end is one of `digits`.
+/// Whether `text` begins with the escape of a surrogate, whose second digit is one of `digits`.
 bool BeginsWithSurrogate(std::string_view text, std::string_view digits) {
   constexpr std::string_view kEscape = "\\u";
   return text.size() >= 6 && text.substr(0, 2) == kEscape && (text[2] == 'd' || text[2] == 'D') &&

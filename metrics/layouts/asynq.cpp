@@ -36,20 +36,38 @@ std::string ServerOf(std::string_view workers) {
   return std::string(begin == std::string_view::npos ? "" : workers.substr(begin + 1, workers.size() - begin - 2));
 }
 
+void AskForGroups(const QueueRead& read, redis::Batch& batch) {
+  batch.Add({"SRANDMEMBER", KeyOf("asynq:{{queue}}:groups", read.queue), kMaxNamesAndOne});
+}
+
 Registry Groups() {
   return {.names = "groups",
           .part = &QueueParts::waiting,
           .count = &QueueCounts::waiting,
-          .ask_names =
-              [](const QueueRead& read, redis::Batch& batch) {
-                batch.Add({"SRANDMEMBER", KeyOf("asynq:{{queue}}:groups", read.queue), kMaxNamesAndOne});
-              },
+          .ask_names = &AskForGroups,
           .ask =
               [](std::string_view queue, std::string_view group, redis::Batch& batch) {
                 batch.Add({"ZCARD", KeyOf(kGroup, queue, group)});
               },
           .entry = [](std::string_view queue, std::string_view group,
                       ReplyCursor& cursor) { return Entry{cursor.Count("ZCARD", KeyOf(kGroup, queue, group))}; }};
+}
+
+/// A group's tasks are scored by when they came.
+Registry AgesOfGroups() {
+  return {.names = "groups",
+          .part = &QueueParts::oldest_age,
+          .ask_names = &AskForGroups,
+          .ask =
+              [](std::string_view queue, std::string_view group, redis::Batch& batch) {
+                batch.Add({"ZRANGE", KeyOf(kGroup, queue, group), "0", "0", "WITHSCORES"});
+              },
+          .entry =
+              [](std::string_view queue, std::string_view group, ReplyCursor& cursor) {
+                const auto first = cursor.MembersAndScores("ZRANGE", KeyOf(kGroup, queue, group));
+                return first.empty() ? Entry{}
+                                     : Entry{.since = TimeFromNumber(first.front().score, TimeUnit::kSeconds)};
+              }};
 }
 
 /// Tasks that a server is aggregating: the registry has the very names of the keys.
@@ -92,6 +110,7 @@ Registry Servers() {
 
 }  // namespace
 
-Asynq::Asynq() : Registered({Groups(), AggregationSets(), Servers()}, std::make_unique<Preset>(Keys())) {}
+Asynq::Asynq()
+    : Registered({Groups(), AgesOfGroups(), AggregationSets(), Servers()}, std::make_unique<Preset>(Keys())) {}
 
 }  // namespace metrics::layouts

@@ -1,5 +1,7 @@
 #include "metrics/layouts/dramatiq.h"
 
+#include <algorithm>
+
 #include "metrics/json.h"
 #include "metrics/layouts/preset.h"
 
@@ -51,6 +53,7 @@ std::optional<QueueCounts> Dramatiq::CountMessages(const QueueRead& read, const 
   for (const std::string_view text : messages) {
     const auto due = TimeIn(Json::ParseJob(text)["options"]["eta"]);
     ++(due && *due > read.now ? counts.delayed : counts.waiting);
+    counts.oldest_age = std::max(counts.oldest_age, AgeSince(due, read.now));
   }
   return counts;
 }

@@ -22,7 +22,9 @@ class Dramatiq final : public MessageHash {
 
  private:
   std::string Key(std::string_view queue) const override;
-  bool Matters(const QueueParts& wanted) const override { return wanted.waiting || wanted.delayed; }
+  bool Matters(const QueueParts& wanted) const override {
+    return wanted.waiting || wanted.delayed || wanted.oldest_age;
+  }
   std::optional<QueueCounts> CountMessages(const QueueRead& read, const Messages& messages,
                                            std::span<const redis::Reply> further, redis::Batch& more) const override;
 

@@ -1,5 +1,7 @@
 #include "metrics/layouts/message_hash.h"
 
+#include <algorithm>
+
 #include "metrics/go_quote.h"
 #include "metrics/layouts/preset.h"
 #include "metrics/layouts/reply_cursor.h"
@@ -49,6 +51,7 @@ std::optional<QueueCounts> MessageHash::Count(const QueueRead& read, std::span<c
   counts->waiting += of_messages->waiting;
   counts->in_flight += of_messages->in_flight;
   counts->delayed += of_messages->delayed;
+  counts->oldest_age = std::max(counts->oldest_age, of_messages->oldest_age);
   return counts;
 }
 

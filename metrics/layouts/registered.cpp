@@ -52,6 +52,7 @@ std::optional<QueueCounts> Registered::Count(const QueueRead& read, std::span<co
       for (const std::string_view name : known[i]) {
         Entry entry = wanted[i]->entry(read.queue, name, cursor);
         if (wanted[i]->count != nullptr) found.*wanted[i]->count += entry.jobs;
+        found.oldest_age = std::max(found.oldest_age, AgeSince(entry.since, read.now));
         if (read.wanted.holders && entry.jobs > 0 && !entry.holder.empty()) {
           found.holders.push_back(std::move(entry.holder));
         }
@@ -67,6 +68,7 @@ std::optional<QueueCounts> Registered::Count(const QueueRead& read, std::span<co
       for (const Registry* registry : wanted) {
         if (registry->count != nullptr) *counts.*registry->count += found.*registry->count;
       }
+      counts->oldest_age = std::max(counts->oldest_age, found.oldest_age);
       counts->holders = std::move(found.holders);
       return counts;
     }

@@ -4,10 +4,12 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "metrics/layouts/job_time.h"
 #include "metrics/layouts/reply_cursor.h"
 #include "metrics/queue_layout.h"
 
@@ -18,6 +20,8 @@ struct Entry {
   std::int64_t jobs = 0;
   /// Who has taken them, where that is known.
   std::string holder{};
+  /// Since when the oldest of them waits, where that is known.
+  std::optional<TimePoint> since{};
 };
 
 /// Names under which jobs of one part of the queue are kept, or under which those are known who have taken jobs.
@@ -29,7 +33,7 @@ struct Registry {
   bool has_holders = false;
 
   bool QueueParts::*part;
-  /// Null: it is only read for its holders.
+  /// Null: it is only read for its holders, or for since when jobs wait.
   std::int64_t QueueCounts::*count = nullptr;
   /// Adds the one command that gives the names. It should give no more than kMaxNames + 1.
   std::function<void(const QueueRead& read, redis::Batch& batch)> ask_names;

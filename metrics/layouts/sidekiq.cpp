@@ -69,9 +69,9 @@ QueueParts Sidekiq::Offers() const {
 void Sidekiq::Ask(const QueueRead& read, redis::Batch& batch) const {
   const std::string now = DueScore(read.now, TimeUnit::kSeconds);
   for (const std::string& key : delayed_) {
-    if (read.wanted.waiting) {
+    if (read.wanted.waiting || read.wanted.oldest_age) {
       batch.Add({"ZCOUNT", key, "-inf", now});
-      batch.Add({"ZRANGEBYSCORE", key, "-inf", now, "LIMIT", "0", kMaxJobsAndOne});
+      batch.Add({"ZRANGEBYSCORE", key, "-inf", now, "WITHSCORES", "LIMIT", "0", kMaxJobsAndOne});
     }
     if (read.wanted.delayed) batch.Add({"ZRANGEBYSCORE", key, "(" + now, "+inf", "LIMIT", "0", kMaxJobsAndOne});
   }
@@ -83,12 +83,23 @@ std::optional<QueueCounts> Sidekiq::Count(const QueueRead& read, std::span<const
   ReplyCursor cursor(replies);
   QueueCounts shared;
   for (const std::string& key : delayed_) {
-    if (read.wanted.waiting) {
+    if (read.wanted.waiting || read.wanted.oldest_age) {
       const std::int64_t due = cursor.Count("ZCOUNT", key);
-      const auto jobs = cursor.Texts("ZRANGEBYSCORE", key);
-      // Any process would enqueue them. Those that were not looked at could be of any queue and count for each.
+      const auto jobs = cursor.MembersAndScores("ZRANGEBYSCORE", key);
+      const auto wait_since = [&](std::string_view score) {
+        const auto since = TimeFromNumber(score, TimeUnit::kSeconds);
+        shared.oldest_age = std::max(shared.oldest_age, AgeSince(since, read.now));
+      };
+      for (const auto& [job, score] : jobs) {
+        if (!MayBeOf(read.queue, job)) continue;
+        ++shared.waiting;
+        wait_since(score);
+      }
+      // Any process would enqueue them. Those that were not looked at, all due later than the others, could be of any
+      // queue and count for each.
       const auto unseen = std::max<std::int64_t>(0, due - static_cast<std::int64_t>(jobs.size()));
-      shared.waiting += CountOf(read.queue, jobs) + unseen;
+      shared.waiting += unseen;
+      if (unseen > 0 && !jobs.empty()) wait_since(jobs.back().score);
     }
     if (read.wanted.delayed) {
       const auto jobs = cursor.Texts("ZRANGEBYSCORE", key);
@@ -100,6 +111,7 @@ std::optional<QueueCounts> Sidekiq::Count(const QueueRead& read, std::span<const
   if (!counts) return std::nullopt;
   counts->waiting += shared.waiting;
   counts->delayed += shared.delayed;
+  counts->oldest_age = std::max(counts->oldest_age, shared.oldest_age);
   return counts;
 }
 

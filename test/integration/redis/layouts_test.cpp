@@ -1,12 +1,16 @@
 // Layouts on a real Redis: keys as the frameworks write them, and streams in every state they can get into.
 #include <algorithm>
+#include <chrono>
 #include <memory>
 #include <random>
 #include <stop_token>
 #include <string>
 #include <thread>
 
+#include "metrics/layouts/asynq.h"
 #include "metrics/layouts/celery.h"
+#include "metrics/layouts/dramatiq.h"
+#include "metrics/layouts/sidekiq.h"
 #include "metrics/layouts/stream.h"
 #include "test/integration/redis/layout_examples.h"
 #include "test/integration/redis/redis_test.h"
@@ -142,6 +146,26 @@ TEST_CASE("an idle queue of Celery is empty while others of its database come an
     REQUIRE(Read(client, celery, "idle", {.waiting = true, .in_flight = true}).in_flight == 0);
     REQUIRE(Read(client, celery, "busy", {.waiting = true, .in_flight = true}).in_flight >= 1);
   }
+}
+
+TEST_CASE("a queue where only delayed jobs wait, that are due, is as old as the first of them", "[redis][layouts]") {
+  RedisServer server;
+  Client client({.endpoint = server.endpoint(), .timeout = kLong});
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  const auto due = std::chrono::duration_cast<std::chrono::seconds>(now).count() - 300;
+  const auto score = std::to_string(due);
+  server.Command({"HSET", "dramatiq:q.DQ.msgs", "a", R"({"options":{"eta":)" + score + "000}}"});
+  server.Command({"ZADD", "schedule", score, R"({"queue":"q"})", "5", R"({"queue":"other"})"});
+  server.Command({"SADD", "asynq:{q}:groups", "mail"});
+  server.Command({"ZADD", "asynq:{q}:g:mail", score, "a"});
+  const auto layout = GENERATE(values<std::shared_ptr<const metrics::QueueLayout>>(
+      {std::make_shared<metrics::layouts::Dramatiq>(), std::make_shared<metrics::layouts::Sidekiq>(),
+       std::make_shared<metrics::layouts::Asynq>()}));
+  const auto age = Read(client, layout, "q", {.oldest_age = true}).oldest_age;
+  CHECK(age >= std::chrono::seconds(300));
+  CHECK(age <= std::chrono::hours(1));
+  CHECK(Read(client, layout, "q", {.waiting = true, .oldest_age = true}).waiting == 1);
+  CHECK(Read(client, layout, "idle", {.oldest_age = true}).oldest_age == std::chrono::seconds(0));
 }
 
 }  // namespace

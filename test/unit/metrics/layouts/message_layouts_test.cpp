@@ -148,6 +148,10 @@ TEST_CASE("Dramatiq has waiting messages in two keys, and delayed ones in anothe
   CHECK(ShowAll(Dramatiq(), "q", undelayed) == "waiting 3, in flight 2, delayed 0, oldest 30");
   const auto delayed = Hash("dramatiq:q.DQ.msgs", {{"x", Delayed(kNowSeconds - 1)}, {"y", Delayed(kNowSeconds + 60)}});
   CHECK(ShowAll(Dramatiq(), "q", Both(undelayed, delayed)) == "waiting 4, in flight 2, delayed 1, oldest 30");
+  const auto due_only =
+      Hash("dramatiq:q.DQ.msgs", {{"x", Delayed(kNowSeconds - 7)}, {"y", Delayed(kNowSeconds - 300)}});
+  CHECK(ShowAll(Dramatiq(), "q", due_only) == "waiting 2, in flight 0, delayed 0, oldest 300");
+  CHECK(Answers(due_only).Read(Dramatiq(), "q", {.oldest_age = true}).oldest_age == std::chrono::seconds(300));
   CHECK(ShowAll(Dramatiq({.prefix = "{app}"}), "q", {{"HLEN {app}:q.msgs", Number(2)}}) ==
         "waiting 0, in flight 2, delayed 0, oldest 0");
 }

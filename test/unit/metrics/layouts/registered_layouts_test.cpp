@@ -150,8 +150,16 @@ TEST_CASE("asynq's groups wait to be aggregated, and are in flight while they ar
                  {"HGET asynq:{q}:t:c pending_since", Text("1799999980000000000")},
                  {"SRANDMEMBER asynq:{q}:groups 1001", Texts({"mail"})},
                  {"ZCARD asynq:{q}:g:mail", Number(100)},
+                 {"ZRANGE asynq:{q}:g:mail 0 0 WITHSCORES", Texts({"d", "1799999975"})},
                  {"ZRANGE asynq:{q}:aggregation_sets 0 1000", Texts({"asynq:{q}:g:mail:1"})},
                  {"ZCARD asynq:{q}:g:mail:1", Number(50)}}) == "waiting 106, in flight 52, delayed 30, oldest 30");
+  CHECK(ShowAll(Asynq(), "q",
+                {{"SRANDMEMBER asynq:{q}:groups 1001", Texts({"mail", "empty", "news"})},
+                 {"ZCARD asynq:{q}:g:mail", Number(1)},
+                 {"ZCARD asynq:{q}:g:news", Number(1)},
+                 {"ZRANGE asynq:{q}:g:mail 0 0 WITHSCORES", Texts({"d", "1799999975"})},
+                 {"ZRANGE asynq:{q}:g:news 0 0 WITHSCORES", Texts({"e", "1799999985"})}}) ==
+        "waiting 2, in flight 0, delayed 0, oldest 25");
   CHECK(ShowAll(Asynq(), "q", {}) == "waiting 0, in flight 0, delayed 0, oldest 0");
 }
 
@@ -182,9 +190,10 @@ TEST_CASE("Sidekiq's processes, schedule and retries are shared by all queues, a
   };
   std::map<std::string, Reply> replies{
       {"ZCOUNT" + due("schedule"), Number(2)},
-      {"ZRANGEBYSCORE" + due("schedule") + " LIMIT 0 1001", Texts({Work("q"), Work("other")})},
+      {"ZRANGEBYSCORE" + due("schedule") + " WITHSCORES LIMIT 0 1001",
+       Texts({Work("other"), "1799990000", Work("q"), "1799999990"})},
       {"ZCOUNT" + due("retry"), Number(1)},
-      {"ZRANGEBYSCORE" + due("retry") + " LIMIT 0 1001", Texts({Work("other")})},
+      {"ZRANGEBYSCORE" + due("retry") + " WITHSCORES LIMIT 0 1001", Texts({Work("other"), "1799999950"})},
       {later("schedule"), Texts({Work("q"), Work("other"), Work("q")})},
       {later("retry"), Texts({Work("q")})},
       {"LLEN queue:q", Number(3)},
@@ -199,8 +208,13 @@ TEST_CASE("Sidekiq's processes, schedule and retries are shared by all queues, a
   replies["LRANGE queue:q -1 -1"] = Texts({R"({"queue":"q","enqueued_at":1799999970500})"});  // Sidekiq 8.
   CHECK(ShowAll(Sidekiq(), "q", replies) == "waiting 4, in flight 2, delayed 3, oldest 29");
 
-  replies["ZCOUNT" + due("retry")] = Number(5000);
-  CHECK(ShowAll(Sidekiq(), "q", replies) == "waiting 5003, in flight 2, delayed 3, oldest 29");
+  replies["LRANGE queue:q -1 -1"] = Array({});
+  CHECK(ShowAll(Sidekiq(), "q", replies) == "waiting 4, in flight 2, delayed 3, oldest 10");
+  CHECK(Answers(replies).Read(Sidekiq(), "q", {.oldest_age = true}).oldest_age == std::chrono::seconds(10));
+  CHECK(Answers(replies).Read(Sidekiq(), "idle", {.oldest_age = true}).oldest_age == std::chrono::seconds(0));
+
+  replies["ZCOUNT" + due("retry")] = Number(5000);  // Those that are not looked at are due since the last that is.
+  CHECK(ShowAll(Sidekiq(), "q", replies) == "waiting 5003, in flight 2, delayed 3, oldest 50");
 
   replies[later("retry")] = Texts(Many(1001));
   CHECK_THROWS_WITH(ShowAll(Sidekiq(), "q", replies), "more than 1000 jobs are in retry");
@@ -216,7 +230,8 @@ TEST_CASE("Sidekiq's processes, schedule and retries are shared by all queues, a
 TEST_CASE("a job of Sidekiq or Resque that names no queue may be of any", "[layouts]") {
   CHECK(ShowAll(Sidekiq(), "q",
                 {{"ZCOUNT retry -inf 1800000000.000", Number(2)},
-                 {"ZRANGEBYSCORE retry -inf 1800000000.000 LIMIT 0 1001", Texts({"no JSON", R"({"queue":5})"})},
+                 {"ZRANGEBYSCORE retry -inf 1800000000.000 WITHSCORES LIMIT 0 1001",
+                  Texts({"no JSON", "1800000000", R"({"queue":5})", "1800000000"})},
                  {"SRANDMEMBER processes 1001", Texts({"p"})},
                  {"HVALS p:work", Texts({R"({"queue":"q","payload":{"args":[1e999]}})", "[]", Work("other")})}}) ==
         "waiting 2, in flight 2, delayed 0, oldest 0");
