@@ -10,7 +10,8 @@
 namespace metrics::layouts {
 namespace {
 
-/// While only delayed jobs are left, BullMQ 4 puts this and the time of the next into the list of waiting jobs.
+/// While only delayed jobs are left, BullMQ 4 puts this and the time of the next into the list of waiting jobs, also
+/// into that of a paused queue.
 constexpr std::string_view kMarker = "0:";
 
 class Jobs final : public Preset {
@@ -26,10 +27,12 @@ class Jobs final : public Preset {
                              {.key = prefix + ":{queue}:paused", .first = "-8", .last = "-1"},
                              // Ordered by priority, so that any of them may be the oldest.
                              {.key = prefix + ":{queue}:prioritized", .command = "ZRANGE", .last = "999"}})}),
-        wait_(prefix + ":{queue}:wait") {}
+        lists_({prefix + ":{queue}:wait", prefix + ":{queue}:paused"}) {}
 
   void Ask(const QueueRead& read, redis::Batch& batch) const override {
-    if (read.wanted.waiting) batch.Add({"LINDEX", KeyOf(wait_, read.queue), "-1"});
+    if (read.wanted.waiting) {
+      for (const std::string& list : lists_) batch.Add({"LINDEX", KeyOf(list, read.queue), "-1"});
+    }
     Preset::Ask(read, batch);
   }
 
@@ -37,16 +40,18 @@ class Jobs final : public Preset {
                                    redis::Batch& more) const override {
     if (!read.wanted.waiting) return Preset::Count(read, replies, more);
     ReplyCursor cursor(replies);
-    const auto last = cursor.Text("LINDEX", KeyOf(wait_, read.queue));
-    auto counts = Preset::Count(read, replies.subspan(1), more);
-    if (counts && last && last->substr(0, kMarker.size()) == kMarker) {
-      counts->waiting = std::max<std::int64_t>(0, counts->waiting - 1);
+    std::int64_t markers = 0;
+    for (const std::string& list : lists_) {
+      const auto last = cursor.Text("LINDEX", KeyOf(list, read.queue));
+      if (last && last->substr(0, kMarker.size()) == kMarker) ++markers;
     }
+    auto counts = Preset::Count(read, replies.last(cursor.Remaining()), more);
+    if (counts) counts->waiting = std::max<std::int64_t>(0, counts->waiting - markers);
     return counts;
   }
 
  private:
-  const std::string wait_;  // A pattern.
+  const std::vector<std::string> lists_;  // Patterns of those that may have a marker.
 };
 
 /// A job tells which worker has it, if the worker was given a name.

@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "metrics/layouts/asynq.h"
+#include "metrics/layouts/bullmq.h"
 #include "metrics/layouts/celery.h"
 #include "metrics/layouts/dramatiq.h"
 #include "metrics/layouts/sidekiq.h"
@@ -166,6 +167,16 @@ TEST_CASE("a queue where only delayed jobs wait, that are due, is as old as the 
   CHECK(age <= std::chrono::hours(1));
   CHECK(Read(client, layout, "q", {.waiting = true, .oldest_age = true}).waiting == 1);
   CHECK(Read(client, layout, "idle", {.oldest_age = true}).oldest_age == std::chrono::seconds(0));
+}
+
+TEST_CASE("the marker of BullMQ 4 is no job, also while the queue is paused", "[redis][layouts]") {
+  RedisServer server;
+  Client client({.endpoint = server.endpoint(), .timeout = kLong});
+  const auto bullmq = std::make_shared<metrics::layouts::BullMq>();
+  server.Command({"RPUSH", "bull:q:paused", "0:1795548890752"});
+  CHECK(Read(client, bullmq, "q", {.waiting = true}).waiting == 0);
+  server.Command({"LPUSH", "bull:q:paused", "1", "2"});
+  CHECK(Read(client, bullmq, "q", {.waiting = true}).waiting == 2);
 }
 
 }  // namespace

@@ -103,6 +103,13 @@ TEST_CASE("each part of a queue is the sum of its keys, and what is due waits", 
         {"LINDEX {app}:q:wait -1", Text("0:1800000060000")},
         {"LRANGE {app}:q:wait -8 -1", Texts({"0:1800000060000"})}},
        "waiting 0, in flight 0, delayed 1, oldest 0"},
+      {"BullMQ 4, paused, whose marker is in the other list",
+       Make<BullMq>(),
+       {{"ZCOUNT bull:q:delayed (7372800000004095 +inf", Number(1)},
+        {"LLEN bull:q:paused", Number(1)},
+        {"LINDEX bull:q:paused -1", Text("0:1800000060000")},
+        {"LRANGE bull:q:paused -8 -1", Texts({"0:1800000060000"})}},
+       "waiting 0, in flight 0, delayed 1, oldest 0"},
       {"Bull, whose priorities repeat jobs that wait",
        Make<Bull>(),
        {{"ZCOUNT bull:q:delayed -inf 7372800000004095", Number(1)},
@@ -236,8 +243,8 @@ TEST_CASE("what cannot be known is an error and never 0", "[layouts]") {
 TEST_CASE("jobs that are gone before their time is read are looked for once more", "[layouts]") {
   const auto layout = Make<BullMq>();
   const metrics::QueueRead read{.queue = "q", .wanted = {.waiting = true, .oldest_age = true}, .now = kNow};
-  const std::vector<Reply> found{Text("1"), Number(0),     Array({}), Number(1), Number(0),
-                                 Number(0), Texts({"1"s}), Array({}), Array({})};
+  const std::vector<Reply> found{Text("1"), Nil(),     Number(0),     Array({}), Number(1),
+                                 Number(0), Number(0), Texts({"1"s}), Array({}), Array({})};
   std::vector<Reply> replies = found;
   metrics::redis::Batch time;
   REQUIRE_FALSE(layout->Count(read, replies, time).has_value());
@@ -246,9 +253,9 @@ TEST_CASE("jobs that are gone before their time is read are looked for once more
   replies.push_back(Nil());
   metrics::redis::Batch again;
   REQUIRE_FALSE(layout->Count(read, replies, again).has_value());
-  CHECK(again.size() == found.size() - 1);  // The marker's LINDEX is the first round's alone.
+  CHECK(again.size() == found.size() - 2);  // LINDEX, for markers, is the first round's alone.
 
-  replies.insert(replies.end(), found.begin() + 1, found.end());
+  replies.insert(replies.end(), found.begin() + 2, found.end());
   metrics::redis::Batch time_again;
   REQUIRE_FALSE(layout->Count(read, replies, time_again).has_value());
   replies.push_back(Text(std::to_string((kNowSeconds - 7) * 1000)));
