@@ -24,13 +24,14 @@ std::unique_ptr<const QueueLayout> Undelayed(const std::string& prefix) {
   const auto ask = [hash](std::string_view queue, std::string_view id, redis::Batch& batch) {
     batch.Add({"HGET", KeyOf(hash, queue), id});
   };
-  return std::make_unique<Preset>(
-      Preset::Keys{.waiting = {{"LLEN", list}},
-                   .in_flight = {{"LLEN", list, -1}, {"HLEN", hash}},  // The hash has the messages that wait too.
-                   .oldest = OldestJob{.candidates = {{.key = list}},
-                                       .ask = ask,
-                                       .time = &TimeOfMessage,
-                                       .missing = "it has no message_timestamp"}});
+  return std::make_unique<Preset>(Preset::Keys{
+      .waiting = {{"LLEN", list}},
+      .in_flight = {{"LLEN", list, -1}, {"HLEN", hash}},  // The hash has the messages that wait too.
+      // Messages of workers that are gone come back at the end.
+      .oldest = OldestJob{.candidates = {{.key = list, .last = "19"}, {.key = list, .first = "-20", .last = "-1"}},
+                          .ask = ask,
+                          .time = &TimeOfMessage,
+                          .missing = "it has no message_timestamp"}});
 }
 
 }  // namespace

@@ -16,7 +16,8 @@ Preset::Keys KeysOf(const LaravelOptions& options) {
           // Scored by when the reservation ends, which is not renewed: a job beyond it may well be running.
           .in_flight = {{"ZCARD", key + ":reserved"}},
           .delayed = {{key + ":delayed", TimeUnit::kSeconds}},
-          .oldest = OldestJob{.candidates = {{.key = key, .last = "0"}},
+          // Jobs that are released, or whose reservation has ended, come back at the end.
+          .oldest = OldestJob{.candidates = {{.key = key, .last = "0"}, {.key = key, .first = "-8", .last = "-1"}},
                               .time = &TimeOfJob,
                               .missing = "its payload has no createdAt, which Laravel writes since 12.11"}};
 }

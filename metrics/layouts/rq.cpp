@@ -11,13 +11,14 @@ Preset::Keys KeysOf(const std::string& prefix) {
           .in_flight = {{"LLEN", prefix + ":queue:{queue}:intermediate"}, {"ZCARD", prefix + ":wip:{queue}"}},
           .delayed = {{prefix + ":scheduled:{queue}", TimeUnit::kSeconds}},
           .oldest =
-              OldestJob{.candidates = {{.key = prefix + ":queue:{queue}"}},
-                        .ask =
-                            [job_key = prefix + ":job:"](std::string_view, std::string_view job, redis::Batch& batch) {
-                              batch.Add({"HGET", job_key + std::string(job), "enqueued_at"});
-                            },
-                        .time = &TimeFromIso8601,
-                        .missing = "RQ has no enqueued_at for it"}};
+              // Jobs that were put at the front, or whose hash has expired, may be before the oldest.
+          OldestJob{.candidates = {{.key = prefix + ":queue:{queue}", .last = "999"}},
+                    .ask =
+                        [job_key = prefix + ":job:"](std::string_view, std::string_view job, redis::Batch& batch) {
+                          batch.Add({"HGET", job_key + std::string(job), "enqueued_at"});
+                        },
+                    .time = &TimeFromIso8601,
+                    .missing = "RQ has no enqueued_at for it"}};
 }
 
 /// The members of the set are the keys of hashes. Workers of several queues count as busy with any of them: a job of

@@ -11,6 +11,7 @@
 #include "metrics/layouts/bullmq.h"
 #include "metrics/layouts/celery.h"
 #include "metrics/layouts/dramatiq.h"
+#include "metrics/layouts/rq.h"
 #include "metrics/layouts/sidekiq.h"
 #include "metrics/layouts/stream.h"
 #include "test/integration/redis/layout_examples.h"
@@ -167,6 +168,29 @@ TEST_CASE("a queue where only delayed jobs wait, that are due, is as old as the 
   CHECK(age <= std::chrono::hours(1));
   CHECK(Read(client, layout, "q", {.waiting = true, .oldest_age = true}).waiting == 1);
   CHECK(Read(client, layout, "idle", {.oldest_age = true}).oldest_age == std::chrono::seconds(0));
+}
+
+TEST_CASE("the oldest job is found behind newer ones and expired ones", "[redis][layouts]") {
+  RedisServer server;
+  Client client({.endpoint = server.endpoint(), .timeout = kLong});
+  const auto age = [&](const std::shared_ptr<const metrics::QueueLayout>& layout) {
+    return Read(client, layout, "q", {.oldest_age = true}).oldest_age;
+  };
+  const auto now =
+      std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch());
+  const auto milliseconds = [now](std::int64_t ago) { return std::to_string((now.count() - ago) * 1000); };
+  for (int i = 0; i < 30; ++i) {
+    const std::string id = std::to_string(i);
+    server.Command({"RPUSH", "rq:queue:q", id});
+    server.Command({"RPUSH", "dramatiq:q", id});
+    server.Command({"HSET", "dramatiq:q.msgs", id, R"({"message_timestamp":)" + milliseconds(0) + "}"});
+  }
+  server.Command({"RPUSH", "rq:queue:q", "old"});
+  server.Command({"HSET", "rq:job:old", "enqueued_at", "2026-01-01T00:00:00Z"});
+  CHECK(age(std::make_shared<metrics::layouts::Rq>()) > std::chrono::hours(1));
+  server.Command({"RPUSH", "dramatiq:q", "old"});
+  server.Command({"HSET", "dramatiq:q.msgs", "old", R"({"message_timestamp":)" + milliseconds(7200) + "}"});
+  CHECK(age(std::make_shared<metrics::layouts::Dramatiq>()) > std::chrono::hours(1));
 }
 
 TEST_CASE("the marker of BullMQ 4 is no job, also while the queue is paused", "[redis][layouts]") {

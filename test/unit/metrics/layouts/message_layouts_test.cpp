@@ -142,10 +142,14 @@ TEST_CASE("Dramatiq has waiting messages in two keys, and delayed ones in anothe
   const std::map<std::string, Reply> undelayed{
       {"LLEN dramatiq:q", Number(3)},
       {"HLEN dramatiq:q.msgs", Number(5)},
-      {"LRANGE dramatiq:q 0 7", Texts({"a", "b"})},
+      {"LRANGE dramatiq:q 0 19", Texts({"a", "b"})},
       {"HGET dramatiq:q.msgs a", Text(R"({"message_timestamp":1799999970000})")},
       {"HGET dramatiq:q.msgs b", Text(R"({"message_timestamp":1799999980000})")}};
   CHECK(ShowAll(Dramatiq(), "q", undelayed) == "waiting 3, in flight 2, delayed 0, oldest 30");
+  auto put_back = undelayed;
+  put_back["LRANGE dramatiq:q -20 -1"] = Texts({"a", "b", "c"});
+  put_back["HGET dramatiq:q.msgs c"] = Text(R"({"message_timestamp":1799999900000})");
+  CHECK(ShowAll(Dramatiq(), "q", put_back) == "waiting 3, in flight 2, delayed 0, oldest 100");
   const auto delayed = Hash("dramatiq:q.DQ.msgs", {{"x", Delayed(kNowSeconds - 1)}, {"y", Delayed(kNowSeconds + 60)}});
   CHECK(ShowAll(Dramatiq(), "q", Both(undelayed, delayed)) == "waiting 4, in flight 2, delayed 1, oldest 30");
   const auto due_only =

@@ -57,7 +57,7 @@ TEST_CASE("each part of a queue is the sum of its keys, and what is due waits", 
        {{"ZCOUNT rq:scheduled:q -inf 1800000000.000", Number(1)},
         {"ZCOUNT rq:scheduled:q (1800000000.000 +inf", Number(2)},
         {"LLEN rq:queue:q", Number(3)},
-        {"LRANGE rq:queue:q 0 7", Texts({"a", "b", "c"})},
+        {"LRANGE rq:queue:q 0 999", Texts({"a", "b", "c"})},
         {"HGET rq:job:a enqueued_at", Text("2027-01-15T07:59:00.500000Z")},
         {"HGET rq:job:b enqueued_at", Text("2027-01-15T07:59:50.000000Z")},
         {"LLEN rq:queue:q:intermediate", Number(1)},
@@ -68,7 +68,7 @@ TEST_CASE("each part of a queue is the sum of its keys, and what is due waits", 
        {{"ZCOUNT {rq}:scheduled:q -inf 1800000000.000", Number(1)},
         {"ZRANGEBYSCORE {rq}:scheduled:q -inf 1800000000.000 WITHSCORES LIMIT 0 1", Texts({"x", "1799999000"})},
         {"LLEN {rq}:queue:q", Number(1)},
-        {"LRANGE {rq}:queue:q 0 7", Texts({"a"})},
+        {"LRANGE {rq}:queue:q 0 999", Texts({"a"})},
         {"HGET {rq}:job:a enqueued_at", Text("2027-01-15T07:59:00Z")}},
        "waiting 2, in flight 0, delayed 0, oldest 1000"},
       {"SAQ, whose running jobs are in its sorted set with score 0",
@@ -139,6 +139,12 @@ TEST_CASE("each part of a queue is the sum of its keys, and what is due waits", 
         {"LRANGE laravel-database-queues:q 0 0", Texts({R"({"job":"x","createdAt":1799999970})"})},
         {"ZCARD laravel-database-queues:q:reserved", Number(2)}},
        "waiting 4, in flight 2, delayed 2, oldest 30"},
+      {"Laravel, whose oldest job was released and is behind newer ones",
+       Make<Laravel>(LaravelOptions{.prefix = "p:"}),
+       {{"LLEN p:queues:q", Number(2)},
+        {"LRANGE p:queues:q 0 0", Texts({R"({"createdAt":1799999970})"})},
+        {"LRANGE p:queues:q -8 -1", Texts({R"({"createdAt":1799999970})", R"({"createdAt":1799999900})"})}},
+       "waiting 2, in flight 0, delayed 0, oldest 100"},
       {"Laravel on a cluster",
        Make<Laravel>(LaravelOptions{.prefix = "p:", .hash_tag = true}),
        {{"ZCOUNT p:queues:{q}:delayed (1800000000.000 +inf", Number(2)},
@@ -192,14 +198,14 @@ TEST_CASE("Huey's keys have letters, digits and underscores of its name only", "
 }
 
 TEST_CASE("a job that is taken before its time is read makes the age be read again", "[layouts]") {
-  Answers redis({{"LRANGE rq:queue:q 0 7", Texts({"a"})}});
-  redis.ChangeIn(3, "LRANGE rq:queue:q 0 7", Texts({"b"}));
+  Answers redis({{"LRANGE rq:queue:q 0 999", Texts({"a"})}});
+  redis.ChangeIn(3, "LRANGE rq:queue:q 0 999", Texts({"b"}));
   redis.ChangeIn(4, "HGET rq:job:b enqueued_at", Text("2027-01-15T07:59:00Z"));
   CHECK(redis.Read(Rq(), "q", {.oldest_age = true}).oldest_age == std::chrono::seconds(60));
   CHECK(redis.rounds().size() == 4);
 
-  Answers drained({{"LRANGE rq:queue:q 0 7", Texts({"a"})}});
-  drained.ChangeIn(3, "LRANGE rq:queue:q 0 7", Array({}));
+  Answers drained({{"LRANGE rq:queue:q 0 999", Texts({"a"})}});
+  drained.ChangeIn(3, "LRANGE rq:queue:q 0 999", Array({}));
   CHECK(drained.Read(Rq(), "q", {.oldest_age = true}).oldest_age == std::chrono::seconds(0));
 }
 
@@ -227,7 +233,7 @@ TEST_CASE("what cannot be known is an error and never 0", "[layouts]") {
        {{"LLEN rq:queue:q", Nil()}},
        R"(LLEN of the key "rq:queue:q" was answered with a reply of the wrong type)"},
       {Make<Rq>(),
-       {{"LRANGE rq:queue:q 0 7", Texts({"a"})}},
+       {{"LRANGE rq:queue:q 0 999", Texts({"a"})}},
        R"(the age of the oldest job of the queue "q" cannot be known: RQ has no enqueued_at for it)"},
       {Make<Laravel>(),
        {{"LRANGE laravel-database-queues:q 0 0", Texts({R"({"job":"x"})"})}},
