@@ -8,8 +8,9 @@
 namespace metrics::layouts {
 namespace {
 
-/// Of one second's list, as many jobs are looked at; those beyond could be of any queue and count for each.
-constexpr std::string_view kLastJob = "99";
+/// Of one second's list, as many jobs are looked at; those beyond could be of any queue and count for each. With all
+/// the seconds that there may be, they still fit into a reply.
+constexpr std::string_view kLastJob = "19";
 
 Registry Workers(const std::string& prefix) {
   const std::string key = prefix + ":worker:{worker}";

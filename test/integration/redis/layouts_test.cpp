@@ -11,6 +11,7 @@
 #include "metrics/layouts/bullmq.h"
 #include "metrics/layouts/celery.h"
 #include "metrics/layouts/dramatiq.h"
+#include "metrics/layouts/resque.h"
 #include "metrics/layouts/rq.h"
 #include "metrics/layouts/sidekiq.h"
 #include "metrics/layouts/stream.h"
@@ -191,6 +192,19 @@ TEST_CASE("the oldest job is found behind newer ones and expired ones", "[redis]
   server.Command({"RPUSH", "dramatiq:q", "old"});
   server.Command({"HSET", "dramatiq:q.msgs", "old", R"({"message_timestamp":)" + milliseconds(7200) + "}"});
   CHECK(age(std::make_shared<metrics::layouts::Dramatiq>()) > std::chrono::hours(1));
+}
+
+TEST_CASE("as many jobs as Resque may delay fit into a reply", "[redis][layouts]") {
+  RedisServer server;
+  Client client({.endpoint = server.endpoint(), .timeout = kLong});
+  server.Command({"EVAL",
+                  "for second = 3000000001, 3000001000 do"
+                  "  redis.call('ZADD', 'resque:delayed_queue_schedule', second, second);"
+                  "  for job = 1, 100 do redis.call('RPUSH', 'resque:delayed:' .. second, ARGV[1]) end "
+                  "end",
+                  "0", R"({"class":"Job","args":[")" + std::string(200, 'x') + R"("],"queue":"q"})"});
+  const auto resque = std::make_shared<metrics::layouts::Resque>();
+  CHECK(Read(client, resque, "q", {.waiting = true, .in_flight = true, .delayed = true}).delayed == 100'000);
 }
 
 TEST_CASE("the marker of BullMQ 4 is no job, also while the queue is paused", "[redis][layouts]") {

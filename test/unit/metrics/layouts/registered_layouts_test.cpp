@@ -174,10 +174,10 @@ TEST_CASE("Resque's workers and seconds are shared by all queues, and filtered b
       {"GET resque:worker:host:2:*", Text(Work("other"))},
       {"ZRANGEBYSCORE resque:delayed_queue_schedule -inf 1800000000.000 LIMIT 0 1001", Texts({second})},
       {"LLEN resque:delayed:" + second, Number(2)},
-      {"LRANGE resque:delayed:" + second + " 0 99", Texts({Work("q"), Work("other")})},
+      {"LRANGE resque:delayed:" + second + " 0 19", Texts({Work("q"), Work("other")})},
       {"ZRANGEBYSCORE resque:delayed_queue_schedule (1800000000.000 +inf LIMIT 0 1001", Texts({"1800000060"})},
       {"LLEN resque:delayed:1800000060", Number(500)},
-      {"LRANGE resque:delayed:1800000060 0 99", Texts({Work("q"), Work("other"), Work("other")})}};
+      {"LRANGE resque:delayed:1800000060 0 19", Texts({Work("q"), Work("other"), Work("other")})}};
   CHECK(ShowAll(Resque(), "q", replies) == "waiting 4, in flight 1, delayed 498");
   CHECK(ShowAll(Resque(), "other", replies) == "waiting 1, in flight 1, delayed 499");
   CHECK(ShowAll(Resque({.prefix = "app"}), "q", replies) == "waiting 0, in flight 0, delayed 0");
@@ -240,7 +240,7 @@ TEST_CASE("a job of Sidekiq or Resque that names no queue may be of any", "[layo
                  {"GET resque:worker:w", Text("{}")},
                  {"ZRANGEBYSCORE resque:delayed_queue_schedule -inf 1800000000.000 LIMIT 0 1001", Texts({"5"})},
                  {"LLEN resque:delayed:5", Number(2)},
-                 {"LRANGE resque:delayed:5 0 99", Texts({R"({"args":["\ud83d"],"queue":"q"})", Work("other")})}}) ==
+                 {"LRANGE resque:delayed:5 0 19", Texts({R"({"args":["\ud83d"],"queue":"q"})", Work("other")})}}) ==
         "waiting 1, in flight 1, delayed 0");
 }
 
