@@ -10,6 +10,9 @@ namespace {
 
 using std::chrono::duration_cast;
 
+/// In seconds: the year 2255, which nanoseconds in 64 bits still reach, and as far before 1970.
+constexpr double kLatest = 9e9;
+
 /// Takes a decimal number of `digits` digits off the front of `text`.
 std::optional<int> TakeNumber(std::string_view& text, std::size_t digits) {
   int number = 0;
@@ -82,9 +85,12 @@ std::string DueScore(TimePoint now, TimeUnit unit) {
   std::abort();
 }
 
+std::string FirstScore(TimeUnit unit) {
+  return "(" + std::to_string(static_cast<std::int64_t>(-kLatest * UnitsPerSecond(unit)));
+}
+
 std::optional<TimePoint> TimeFromNumber(double number, TimeUnit unit) {
   const std::chrono::duration<double> seconds(number / UnitsPerSecond(unit));
-  constexpr double kLatest = 9e9;  // The year 2255, which nanoseconds in 64 bits still reach.
   if (!(std::abs(seconds.count()) < kLatest)) return std::nullopt;
   return TimePoint(duration_cast<TimePoint::duration>(seconds));
 }

@@ -23,6 +23,9 @@ enum class TimeUnit : std::uint8_t {
 /// The largest score that is due at `now`, as Redis reads scores.
 std::string DueScore(TimePoint now, TimeUnit unit);
 
+/// Below all scores that are times, as Redis reads scores: -inf, for instance, is due and has no time.
+std::string FirstScore(TimeUnit unit);
+
 /// Nothing for what is not a number, or is no time that the clock can hold.
 std::optional<TimePoint> TimeFromNumber(std::string_view text, TimeUnit unit);
 std::optional<TimePoint> TimeFromNumber(double number, TimeUnit unit);

@@ -55,7 +55,10 @@ void Preset::Ask(const QueueRead& read, redis::Batch& batch) const {
     const std::string due = DueScore(read.now, set.unit);
     if (waiting) batch.Add({"ZCOUNT", key, set.lowest, due});
     if (delayed) batch.Add({"ZCOUNT", key, "(" + due, "+inf"});
-    if (oldest_age) batch.Add({"ZRANGEBYSCORE", key, set.lowest, due, "WITHSCORES", "LIMIT", "0", "1"});
+    if (oldest_age) {
+      const std::string first = set.lowest == kEveryScore ? FirstScore(set.unit) : std::string(set.lowest);
+      batch.Add({"ZRANGEBYSCORE", key, first, due, "WITHSCORES", "LIMIT", "0", "1"});
+    }
   }
   if (waiting) {
     for (const CountedKey& key : keys_.waiting) batch.Add({key.command, KeyOf(key.key, read.queue)});

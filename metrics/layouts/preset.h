@@ -25,13 +25,15 @@ struct CountedKey {
   int sign = 1;
 };
 
+inline constexpr std::string_view kEveryScore = "-inf";
+
 /// A sorted set of jobs, each scored by when it is due.
 struct DelayedSet {
   /// A pattern.
   std::string key;
   TimeUnit unit;
   /// Where the scores of delayed jobs begin, as ZCOUNT reads it.
-  std::string_view lowest = "-inf";
+  std::string_view lowest = kEveryScore;
 };
 
 /// How the oldest waiting job, and since when it waits, are found.

@@ -14,6 +14,7 @@
 #include "metrics/layouts/resque.h"
 #include "metrics/layouts/rq.h"
 #include "metrics/layouts/sidekiq.h"
+#include "metrics/layouts/sorted_set.h"
 #include "metrics/layouts/stream.h"
 #include "test/integration/redis/layout_examples.h"
 #include "test/integration/redis/redis_test.h"
@@ -24,6 +25,7 @@
 namespace test {
 namespace {
 
+using metrics::layouts::TimeUnit;
 using metrics::redis::Protocol;
 
 TEST_CASE("a queue is read as its framework keeps it", "[redis][layouts]") {
@@ -205,6 +207,17 @@ TEST_CASE("as many jobs as Resque may delay fit into a reply", "[redis][layouts]
                   "0", R"({"class":"Job","args":[")" + std::string(200, 'x') + R"("],"queue":"q"})"});
   const auto resque = std::make_shared<metrics::layouts::Resque>();
   CHECK(Read(client, resque, "q", {.waiting = true, .in_flight = true, .delayed = true}).delayed == 100'000);
+}
+
+TEST_CASE("a job that is due since no time leaves the age of the others", "[redis][layouts]") {
+  RedisServer server;
+  Client client({.endpoint = server.endpoint(), .timeout = kLong});
+  server.Command({"ZADD", "q", "-inf", "first", "-1e300", "second", "1700000000", "third"});
+  const auto unit = GENERATE(TimeUnit::kSeconds, TimeUnit::kMilliseconds);
+  const auto layout = std::make_shared<metrics::layouts::SortedSet>(metrics::layouts::SortedSetOptions{.due = unit});
+  const auto counts = Read(client, layout, "q", {.waiting = true, .oldest_age = true});
+  CHECK(counts.waiting == 3);
+  CHECK(counts.oldest_age > std::chrono::hours(1));
 }
 
 TEST_CASE("the marker of BullMQ 4 is no job, also while the queue is paused", "[redis][layouts]") {

@@ -62,5 +62,13 @@ TEST_CASE("all scores of the present millisecond are due", "[layouts]") {
   CHECK(DueScore(now, TimeUnit::kMilliseconds4096) == std::to_string(1800000000007 * 4096 + 4095));
 }
 
+TEST_CASE("no score before the first is a time", "[layouts]") {
+  CHECK(FirstScore(TimeUnit::kSeconds) == "(-9000000000");
+  for (const TimeUnit unit : {TimeUnit::kSeconds, TimeUnit::kMilliseconds, TimeUnit::kMicroseconds,
+                              TimeUnit::kNanoseconds, TimeUnit::kMilliseconds4096}) {
+    CHECK_FALSE(TimeFromNumber(FirstScore(unit).substr(1), unit));
+  }
+}
+
 }  // namespace
 }  // namespace test
