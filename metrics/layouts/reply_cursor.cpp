@@ -19,6 +19,12 @@ std::vector<std::string_view> TextsIn(const Reply& reply, std::string_view comma
 
 }  // namespace
 
+std::size_t BytesOf(const Reply& reply) {
+  std::size_t bytes = reply.text.size();
+  for (const Reply& element : reply.elements) bytes += BytesOf(element);
+  return bytes;
+}
+
 const Reply& ReplyCursor::Next() {
   const Reply& reply = rest_.front();
   rest_ = rest_.subspan(1);

@@ -1,6 +1,7 @@
 // Walks over the replies to a layout's commands in the order in which they were asked.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -17,6 +18,9 @@ struct MemberAndScore {
   std::string_view member;
   std::string_view score;
 };
+
+/// Of all texts in it.
+std::size_t BytesOf(const redis::Reply& reply);
 
 /// Each call takes the next reply. `command` and `key` are what was asked, for the error if the reply is not what the
 /// command gives: MetricUnavailableError. The replies must outlive what is returned.

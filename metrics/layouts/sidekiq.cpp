@@ -9,9 +9,10 @@
 namespace metrics::layouts {
 namespace {
 
-/// Of the jobs that all queues share, as many are looked at.
+/// Of the jobs that all queues share, as many of each kind are looked at: at first, and at the most.
+constexpr std::size_t kFirstJobs = 20;
 constexpr std::size_t kMaxJobs = 1000;
-constexpr std::string_view kMaxJobsAndOne = "1001";
+constexpr std::size_t kMaxBytes = std::size_t{3} << 20U;
 
 std::int64_t CountOf(std::string_view queue, const std::vector<std::string_view>& jobs) {
   return std::count_if(jobs.begin(), jobs.end(), [queue](std::string_view job) { return MayBeOf(queue, job); });
@@ -54,6 +55,21 @@ Registry Processes(const std::string& prefix) {
               }};
 }
 
+/// Whether the first jobs are all there are.
+bool AreAll(std::span<const redis::Reply> shared) {
+  return std::all_of(shared.begin(), shared.end(),
+                     [](const redis::Reply& reply) { return reply.elements.size() < kFirstJobs; });
+}
+
+/// How many jobs like the first ones can be read at once.
+std::size_t LimitBy(std::span<const redis::Reply> shared) {
+  std::size_t largest = 1;
+  for (const redis::Reply& reply : shared) {
+    for (const redis::Reply& job : reply.elements) largest = std::max(largest, BytesOf(job));
+  }
+  return std::clamp(kMaxBytes / largest, kFirstJobs, kMaxJobs + 1);
+}
+
 }  // namespace
 
 Sidekiq::Sidekiq(const SidekiqOptions& options)
@@ -66,20 +82,39 @@ QueueParts Sidekiq::Offers() const {
   return parts;
 }
 
-void Sidekiq::Ask(const QueueRead& read, redis::Batch& batch) const {
+void Sidekiq::Ask(const QueueRead& read, redis::Batch& batch) const { AskAll(read, kFirstJobs, batch); }
+
+void Sidekiq::AskAll(const QueueRead& read, std::size_t limit, redis::Batch& batch) const {
+  AskShared(read, limit, batch);
+  rest_.Ask(read, batch);
+}
+
+void Sidekiq::AskShared(const QueueRead& read, std::size_t limit, redis::Batch& batch) const {
   const std::string now = DueScore(read.now, TimeUnit::kSeconds);
+  const std::string count = std::to_string(limit);
   for (const std::string& key : delayed_) {
     if (read.wanted.waiting || read.wanted.oldest_age) {
       batch.Add({"ZCOUNT", key, "-inf", now});
-      batch.Add({"ZRANGEBYSCORE", key, "-inf", now, "WITHSCORES", "LIMIT", "0", kMaxJobsAndOne});
+      batch.Add({"ZRANGEBYSCORE", key, "-inf", now, "WITHSCORES", "LIMIT", "0", count});
     }
-    if (read.wanted.delayed) batch.Add({"ZRANGEBYSCORE", key, "(" + now, "+inf", "LIMIT", "0", kMaxJobsAndOne});
+    if (read.wanted.delayed) batch.Add({"ZRANGEBYSCORE", key, "(" + now, "+inf", "LIMIT", "0", count});
   }
-  rest_.Ask(read, batch);
 }
 
 std::optional<QueueCounts> Sidekiq::Count(const QueueRead& read, std::span<const redis::Reply> replies,
                                           redis::Batch& more) const {
+  redis::Batch asked;
+  AskShared(read, kFirstJobs, asked);
+  std::size_t limit = kFirstJobs;
+  if (!AreAll(replies.first(asked.size()))) {
+    limit = LimitBy(replies.first(asked.size()));
+    rest_.Ask(read, asked);
+    replies = replies.subspan(asked.size());
+    if (replies.empty()) {
+      AskAll(read, limit, more);
+      return std::nullopt;
+    }
+  }
   ReplyCursor cursor(replies);
   QueueCounts shared;
   for (const std::string& key : delayed_) {
@@ -104,6 +139,7 @@ std::optional<QueueCounts> Sidekiq::Count(const QueueRead& read, std::span<const
     if (read.wanted.delayed) {
       const auto jobs = cursor.Texts("ZRANGEBYSCORE", key);
       if (jobs.size() > kMaxJobs) RejectTooMany(kMaxJobs, "jobs are in " + key);
+      if (jobs.size() >= limit) RejectTooMany(kMaxBytes, "bytes of jobs are in " + key);
       shared.delayed += CountOf(read.queue, jobs);
     }
   }

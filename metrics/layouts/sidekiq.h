@@ -13,7 +13,8 @@ struct SidekiqOptions {
   std::string prefix{};
 };
 
-/// Processes report every ten seconds, so what is in flight is that old.
+/// Processes report every ten seconds, so what is in flight is that old. Of the jobs that all queues share, the first
+/// few tell how many can be read at once; if they are not all, one more round reads everything anew with that many.
 class Sidekiq final : public QueueLayout {
  public:
   explicit Sidekiq(const SidekiqOptions& options = {});
@@ -24,6 +25,9 @@ class Sidekiq final : public QueueLayout {
                                    redis::Batch& more) const override;
 
  private:
+  void AskShared(const QueueRead& read, std::size_t limit, redis::Batch& batch) const;
+  void AskAll(const QueueRead& read, std::size_t limit, redis::Batch& batch) const;
+
   const std::vector<std::string> delayed_;
   const Registered rest_;
 };

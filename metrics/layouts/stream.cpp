@@ -64,12 +64,6 @@ const Reply& Field(const Reply& fields, std::string_view name) {
   return kAbsent;
 }
 
-std::size_t BytesOf(const Reply& entry) {
-  std::size_t bytes = entry.text.size();
-  for (const Reply& element : entry.elements) bytes += BytesOf(element);
-  return bytes;
-}
-
 std::optional<std::int64_t> NumberIn(const Reply& fields, std::string_view name) {
   const Reply& value = Field(fields, name);
   return value.type == Reply::Type::kInteger ? std::optional(value.integer) : std::nullopt;

@@ -220,6 +220,19 @@ TEST_CASE("a job that is due since no time leaves the age of the others", "[redi
   CHECK(counts.oldest_age > std::chrono::hours(1));
 }
 
+TEST_CASE("large jobs of Sidekiq that are due still count", "[redis][layouts]") {
+  RedisServer server;
+  Client client({.endpoint = server.endpoint(), .timeout = kLong});
+  server.Command({"EVAL",
+                  "for job = 1, 1001 do redis.call('ZADD', 'retry', 1700000000 + job, "
+                  "string.format('{\"queue\":\"q\",\"jid\":%d,\"x\":\"%s\"}', job, string.rep('x', 18000))) end",
+                  "0"});
+  const auto sidekiq = std::make_shared<metrics::layouts::Sidekiq>();
+  const auto counts = Read(client, sidekiq, "q", {.waiting = true, .in_flight = true, .oldest_age = true});
+  CHECK(counts.waiting == 1001);
+  CHECK(counts.oldest_age > std::chrono::hours(1));
+}
+
 TEST_CASE("the marker of BullMQ 4 is no job, also while the queue is paused", "[redis][layouts]") {
   RedisServer server;
   Client client({.endpoint = server.endpoint(), .timeout = kLong});

@@ -185,15 +185,13 @@ TEST_CASE("Resque's workers and seconds are shared by all queues, and filtered b
 
 TEST_CASE("Sidekiq's processes, schedule and retries are shared by all queues, and filtered by queue", "[layouts]") {
   const auto due = [](const std::string& key) { return " " + key + " -inf 1800000000.000"; };
-  const auto later = [](const std::string& key) {
-    return "ZRANGEBYSCORE " + key + " (1800000000.000 +inf LIMIT 0 1001";
-  };
+  const auto later = [](const std::string& key) { return "ZRANGEBYSCORE " + key + " (1800000000.000 +inf LIMIT 0 20"; };
   std::map<std::string, Reply> replies{
       {"ZCOUNT" + due("schedule"), Number(2)},
-      {"ZRANGEBYSCORE" + due("schedule") + " WITHSCORES LIMIT 0 1001",
+      {"ZRANGEBYSCORE" + due("schedule") + " WITHSCORES LIMIT 0 20",
        Texts({Work("other"), "1799990000", Work("q"), "1799999990"})},
       {"ZCOUNT" + due("retry"), Number(1)},
-      {"ZRANGEBYSCORE" + due("retry") + " WITHSCORES LIMIT 0 1001", Texts({Work("other"), "1799999950"})},
+      {"ZRANGEBYSCORE" + due("retry") + " WITHSCORES LIMIT 0 20", Texts({Work("other"), "1799999950"})},
       {later("schedule"), Texts({Work("q"), Work("other"), Work("q")})},
       {later("retry"), Texts({Work("q")})},
       {"LLEN queue:q", Number(3)},
@@ -216,7 +214,11 @@ TEST_CASE("Sidekiq's processes, schedule and retries are shared by all queues, a
   replies["ZCOUNT" + due("retry")] = Number(5000);  // Those that are not looked at are due since the last that is.
   CHECK(ShowAll(Sidekiq(), "q", replies) == "waiting 5003, in flight 2, delayed 3, oldest 50");
 
-  replies[later("retry")] = Texts(Many(1001));
+  const std::string all_later = "ZRANGEBYSCORE retry (1800000000.000 +inf LIMIT 0 1001";
+  replies[later("retry")] = Texts(Many(20));
+  replies[all_later] = Texts(std::vector<std::string>(30, Work("q")));
+  CHECK(Answers(replies).Read(Sidekiq(), "q", {.delayed = true}).delayed == 30);
+  replies[all_later] = Texts(Many(1001));
   CHECK_THROWS_WITH(ShowAll(Sidekiq(), "q", replies), "more than 1000 jobs are in retry");
   CHECK(Answers(replies).Read(Sidekiq(), "q", kLength).waiting == 5003);
 
@@ -227,10 +229,29 @@ TEST_CASE("Sidekiq's processes, schedule and retries are shared by all queues, a
                  {"HVALS ns:p:workers", Texts({Work("q")})}}) == "waiting 1, in flight 1, delayed 0, oldest 0");
 }
 
+TEST_CASE("of large jobs in Sidekiq's shared sets as many are read as a reply may have bytes", "[layouts]") {
+  const std::string large = R"({"queue":"q","x":")" + std::string(60'000, 'x') + "\"}";
+  std::vector<std::string> first;
+  for (int i = 0; i < 20; ++i) first.insert(first.end(), {large, "1799999990"});
+  std::vector<std::string> more = first;
+  for (int i = 0; i < 32; ++i) more.insert(more.end(), {large, "1799999995"});
+  std::map<std::string, Reply> replies{{"ZCOUNT retry -inf 1800000000.000", Number(100)},
+                                       {"ZRANGEBYSCORE retry -inf 1800000000.000 WITHSCORES LIMIT 0 20", Texts(first)},
+                                       {"ZRANGEBYSCORE retry -inf 1800000000.000 WITHSCORES LIMIT 0 52", Texts(more)}};
+  Answers redis(replies);
+  CHECK(redis.Read(Sidekiq(), "q", {.waiting = true}).waiting == 100);
+  CHECK(redis.rounds().size() == 2);
+  CHECK(Answers(replies).Read(Sidekiq(), "other", {.waiting = true}).waiting == 48);
+  replies["ZRANGEBYSCORE retry (1800000000.000 +inf LIMIT 0 20"] = Texts(std::vector<std::string>(20, large));
+  replies["ZRANGEBYSCORE retry (1800000000.000 +inf LIMIT 0 52"] = Texts(std::vector<std::string>(52, large));
+  CHECK_THROWS_WITH(Answers(replies).Read(Sidekiq(), "q", {.delayed = true}),
+                    "more than 3145728 bytes of jobs are in retry");
+}
+
 TEST_CASE("a job of Sidekiq or Resque that names no queue may be of any", "[layouts]") {
   CHECK(ShowAll(Sidekiq(), "q",
                 {{"ZCOUNT retry -inf 1800000000.000", Number(2)},
-                 {"ZRANGEBYSCORE retry -inf 1800000000.000 WITHSCORES LIMIT 0 1001",
+                 {"ZRANGEBYSCORE retry -inf 1800000000.000 WITHSCORES LIMIT 0 20",
                   Texts({"no JSON", "1800000000", R"({"queue":5})", "1800000000"})},
                  {"SRANDMEMBER processes 1001", Texts({"p"})},
                  {"HVALS p:work", Texts({R"({"queue":"q","payload":{"args":[1e999]}})", "[]", Work("other")})}}) ==
