@@ -108,7 +108,10 @@ struct Undelivered {
 std::optional<std::int64_t> KnownCount(const StreamInfo& stream, const GroupInfo& group) {
   if (stream.length == 0 || group.last_delivered >= stream.last_generated) return 0;
   if (stream.first > group.last_delivered) return stream.length;
-  if (group.lag && stream.entries_added == stream.length) return group.lag;  // Nothing was ever deleted.
+  // Nothing was ever deleted. Some entries were delivered and some were not, or else whoever made the group told Redis
+  // a wrong number.
+  const bool lag_is_possible = group.lag && *group.lag > 0 && *group.lag < stream.length;
+  if (lag_is_possible && stream.entries_added == stream.length) return group.lag;
   return std::nullopt;
 }
 

@@ -123,6 +123,15 @@ TEST_CASE("a long backlog behind a deletion is read as what is left of it, not a
   CHECK(Undelivered(server, "g") == 1499);
 }
 
+TEST_CASE("a lag that cannot be is not believed", "[redis][layouts]") {
+  RedisServer server;
+  Client client({.endpoint = server.endpoint(), .timeout = kLong});
+  for (const char* id : {"1-0", "2-0", "3-0"}) server.Command({"XADD", "q", id, "job", "x"});
+  server.Command({"XGROUP", "CREATE", "q", "g", "1-0", "ENTRIESREAD", "100"});
+  const auto layout = std::make_shared<metrics::layouts::Stream>(metrics::layouts::StreamOptions{.groups = {"g"}});
+  CHECK(Read(client, layout, "q", {.waiting = true}).waiting == 2);
+}
+
 TEST_CASE("large entries of a stream are counted without reading them all at once", "[redis][layouts]") {
   RedisServer server;
   Client client({.endpoint = server.endpoint(), .timeout = kLong});
