@@ -68,6 +68,9 @@ class Api {
                       Deadline deadline, const std::stop_token& stop) = 0;
 };
 
+/// `text` as a segment of a path, or as a value in a query.
+std::string Escaped(std::string_view text);
+
 /// What an answer that is no success says, in a sentence: the message of its Status object if there is one.
 std::string FailureText(const ApiResponse& response);
 

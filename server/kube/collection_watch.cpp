@@ -26,21 +26,6 @@ constexpr milliseconds kLongestWait{10'000};
 
 }  // namespace
 
-std::string EscapeForQuery(std::string_view text) {
-  constexpr std::string_view kHex = "0123456789ABCDEF";
-  std::string escaped;
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if ((c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '-' || c == '_' ||
-        c == '.') {
-      escaped += c;
-    } else {
-      escaped += {'%', kHex[byte >> 4], kHex[byte & 15]};
-    }
-  }
-  return escaped;
-}
-
 std::string ListAll(Api& api, const Collection& collection, Deadline deadline, const std::stop_token& stop,
                     const std::function<void(const Json& object)>& on_object) {
   const std::string first = collection.path + "?limit=" + std::to_string(kPage) +
@@ -54,7 +39,7 @@ std::string ListAll(Api& api, const Collection& collection, Deadline deadline, c
     if (more.empty()) {
       return list["metadata"]["resourceVersion"].String();
     }
-    path = first + "&continue=" + EscapeForQuery(more);
+    path = first + "&continue=" + Escaped(more);
   }
 }
 

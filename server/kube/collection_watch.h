@@ -18,9 +18,6 @@ struct Collection {
   std::string selector;  // Empty, or "fieldSelector=…", "labelSelector=…"; escaped.
 };
 
-/// What may stand in a query as it is.
-std::string EscapeForQuery(std::string_view text);
-
 /// Calls `on_object` with each object there is, which are fetched some at a time, and returns the version they are of.
 /// Throws ApiError.
 std::string ListAll(Api& api, const Collection& collection, Deadline deadline, const std::stop_token& stop,

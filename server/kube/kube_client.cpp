@@ -24,6 +24,8 @@ constexpr int kBurst = 400;
 // The largest answer that is of use here is a ConfigMap, which etcd limits to about 1.5 MiB.
 constexpr std::size_t kLargestAnswer = 4 * 1024 * 1024;
 
+bool IsVisible(char c) { return c > ' ' && c <= '~'; }
+
 ApiError::Kind KindOf(const TlsConnectionError& error) {
   switch (error.kind()) {
     case TlsConnectionError::Kind::kTimeout:
@@ -248,6 +250,10 @@ void KubeClient::KeepIdle(std::unique_ptr<TlsConnection> connection) {
 
 void KubeClient::Converse(TlsConnection& connection, const ApiRequest& request, const Patience& patience,
                           Exchange& exchange) const {
+  // It goes into the request's first line as it is, and whatever ended that would begin a request of its own.
+  if (!std::ranges::all_of(request.path, IsVisible)) {
+    throw ApiError(ApiError::Kind::kFailed, "a path that is not escaped is not asked for");
+  }
   httplib::Request sent;
   sent.method = request.method;
   sent.path = config_.base_path + request.path;
@@ -290,7 +296,7 @@ std::string KubeClient::Token() const {
   constexpr std::string_view kWhiteSpace = " \t\r\n";
   token.erase(token.find_last_not_of(kWhiteSpace) + 1);
   token.erase(0, token.find_first_not_of(kWhiteSpace));
-  if (std::ranges::any_of(token, [](char c) { return c <= ' ' || c > '~'; })) {
+  if (!std::ranges::all_of(token, IsVisible)) {
     throw ConfigError(config_.token.file.string() + " does not hold a token");
   }
   return token;

@@ -40,7 +40,7 @@ std::vector<Pod> PodClient::List(const std::string& ns, const std::string& selec
                                  const std::stop_token& stop) const {
   std::vector<Pod> pods;
   const kube::Collection collection{.path = "/api/v1/namespaces/" + ns + "/pods",
-                                    .selector = "labelSelector=" + kube::EscapeForQuery(selector)};
+                                    .selector = "labelSelector=" + kube::Escaped(selector)};
   kube::ListAll(*api_, collection, TargetClient::Soon(), stop, [&](const kube::Json& pod) {
     const kube::Json metadata = pod["metadata"];
     const std::string phase = pod["status"]["phase"].String();

@@ -195,6 +195,28 @@ void ReadStatus(const Json& status, ManagedHpa& hpa) {
   }
 }
 
+/// "apps/v1", "v1": nothing that could lead elsewhere where it stands in a path.
+bool IsApiVersion(std::string_view text) {
+  const auto is_word = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); };
+  std::string_view version = text;
+  if (const auto slash = text.find('/'); slash != std::string_view::npos) {
+    const std::string_view group = text.substr(0, slash);
+    version.remove_prefix(slash + 1);
+    if (group.empty() || !is_word(group.front()) ||
+        !std::ranges::all_of(group, [&](char c) { return is_word(c) || c == '.' || c == '-'; })) {
+      return false;
+    }
+  }
+  return !version.empty() && std::ranges::all_of(version, is_word);
+}
+
+void CheckTarget(ManagedHpa& hpa) {
+  if (!IsApiVersion(hpa.target.api_version)) {
+    hpa.problems.push_back("scaleTargetRef.apiVersion=\"" + hpa.target.api_version +
+                           "\": must be a group and a version, such as apps/v1");
+  }
+}
+
 void CheckTogether(ManagedHpa& hpa) {
   const ZeroSettings& settings = hpa.settings;
   if (hpa.queues.empty() && hpa.problems.empty()) {
@@ -243,6 +265,7 @@ std::optional<ManagedHpa> ParseManagedHpa(const Json& hpa, std::span<const std::
     ReadMetric(metric, our_metrics, managed);
   }
   ReadStatus(hpa["status"], managed);
+  CheckTarget(managed);
   CheckTogether(managed);
   return managed;
 }

@@ -10,6 +10,7 @@ namespace {
 
 using kube::ApiError;
 using kube::ApiResponse;
+using kube::Escaped;
 using kube::Json;
 using wire::JsonStyle;
 using wire::JsonWriter;
@@ -90,8 +91,8 @@ bool TargetClient::WriteOwnership(const ManagedHpa& hpa, bool owns_zero, const s
   json.EndObject();
   json.EndObject();
   return Written(api_->Send({.method = "PATCH",
-                             .path = "/apis/autoscaling/v2/namespaces/" + hpa.ns + "/horizontalpodautoscalers/" +
-                                     hpa.name + "/status" + TimeLimit(),
+                             .path = "/apis/autoscaling/v2/namespaces/" + Escaped(hpa.ns) +
+                                     "/horizontalpodautoscalers/" + Escaped(hpa.name) + "/status" + TimeLimit(),
                              .body = std::move(body),
                              .content_type = "application/strategic-merge-patch+json"},
                             Soon(), stop));
@@ -101,7 +102,8 @@ std::string TargetClient::ScalePath(const ManagedHpa& hpa, const std::stop_token
   const std::pair key(hpa.target.api_version, hpa.target.kind);
   const std::string root = ApiRoot(hpa.target.api_version);
   const auto path = [&](const std::string& resource) {
-    return root + "/namespaces/" + hpa.ns + "/" + resource + "/" + hpa.target.name + "/scale";
+    return root + "/namespaces/" + Escaped(hpa.ns) + "/" + Escaped(resource) + "/" + Escaped(hpa.target.name) +
+           "/scale";
   };
   {
     const std::lock_guard lock(mutex_);

@@ -21,6 +21,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (!hpa->problems.empty()) return 0;
   Require(hpa->settings.cool_down.count() >= 0 && hpa->settings.activation_threshold >= 0);
   Require(!hpa->first_step || *hpa->first_step >= 0);
+  for (const char c : hpa->target.api_version) Require(c > ' ' && c <= '~');
   for (const auto& queue : hpa->queues) Require(queue.metric == ours[0] && queue.target_milli > 0);
   return 0;
 }

@@ -75,6 +75,23 @@ TEST_CASE("a request is sent with its credentials, and the answer comes back wha
   CHECK(received.ends_with("\r\n\r\n[]"));
 }
 
+TEST_CASE("no path, however it came about, makes a second request of one") {
+  std::atomic<int> requests = 0;
+  TlsServer server(ServerCertificate(), [&](TlsPeer& peer) { requests += peer.ReadRequest().empty() ? 0 : 1; });
+  KubeClient client(ConfigFor(server), "test/1");
+  using namespace std::string_literals;
+  for (const std::string& path :
+       {"/a HTTP/1.1\r\nHost: x\r\n\r\nPUT /b"s, "/a b"s, "/a\nb"s, "/a\tb"s, "/a\0b"s, "/a\x7f"s, "/\xc3\xa9"s}) {
+    CAPTURE(path);
+    const auto deadline = steady_clock::now() + seconds(5);
+    CHECK_THROWS_WITH(client.Send({.method = "GET", .path = path, .body = {}}, deadline, {}),
+                      ContainsText("not escaped"));
+    CHECK_THROWS_WITH(client.Stream(path, [](std::string_view) { return true; }, deadline, {}),
+                      ContainsText("not escaped"));
+  }
+  CHECK(requests == 0);
+}
+
 TEST_CASE("calls one after the other use one connection") {
   TlsServer server(ServerCertificate(), AnswerAll);
   KubeClient client(ConfigFor(server), "test/1");

@@ -138,6 +138,28 @@ TEST_CASE("every mistake is named, with what would be right") {
   }
 }
 
+TEST_CASE("an apiVersion that would lead elsewhere in a path is a mistake") {
+  const auto problems = [](const std::string& api_version) {
+    return ParseManagedHpa(*kube::Json::Parse(R"({"metadata":{"annotations":{)" + kWake +
+                                              R"(}},"spec":{"scaleTargetRef":{"apiVersion":")" + api_version +
+                                              R"("},"metrics":[)" + kQueue + "]}}"),
+                           kOurs)
+        ->problems;
+  };
+  for (const char* good : {"v1", "apps/v1", "apps/v1beta2", "argoproj.io/v1alpha1", "k8s-io.example/v2"}) {
+    INFO(good);
+    CHECK(problems(good).empty());
+  }
+  for (const char* bad :
+       {"", "/", "apps/", "/v1", "../v1", "apps/v1/namespaces", "apps/v1?x", "apps/v1#", "apps%2Fv1", "Apps/v1",
+        "apps/v1 HTTP/1.1\\r\\nHost: x\\r\\n\\r\\nPUT /apis", "apps/v1\\u0000", "apps/v1\\u00e9"}) {
+    INFO(bad);
+    const auto found = problems(bad);
+    REQUIRE(found.size() == 1);
+    CHECK_THAT(found[0], ContainsText("must be a group and a version, such as apps/v1"));
+  }
+}
+
 TEST_CASE("what the pods themselves use does not keep them awake, and foreign metrics do not keep them asleep") {
   CHECK(Parse(Annotation(kActions, "sleep"), kQueue + R"(,{"type":"Resource","resource":{"name":"cpu"}})")
             ->problems.empty());
