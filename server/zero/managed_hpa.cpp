@@ -217,7 +217,7 @@ void CheckTarget(ManagedHpa& hpa) {
   }
 }
 
-void CheckTogether(ManagedHpa& hpa) {
+void CheckTogether(const Json& behavior, ManagedHpa& hpa) {
   const ZeroSettings& settings = hpa.settings;
   if (hpa.queues.empty() && hpa.problems.empty()) {
     hpa.problems.emplace_back("none of its metrics is an External metric that queue-metrics-server offers");
@@ -226,6 +226,15 @@ void CheckTogether(ManagedHpa& hpa) {
     hpa.problems.emplace_back(
         "it cannot sleep: it also scales on a metric that is not of queue-metrics-server, which cannot know that "
         "there is no work then");
+  }
+  if (settings.sleep && !settings.wake) {
+    hpa.problems.emplace_back("it cannot sleep without the action wake: nobody would wake it");
+  }
+  if (settings.sleep && !hpa.first_step) {
+    hpa.problems.emplace_back("it cannot sleep: behavior.scaleUp.selectPolicy is Disabled, and nobody would wake it");
+  }
+  if (settings.sleep && behavior["scaleDown"]["selectPolicy"].String() == "Disabled") {
+    hpa.problems.emplace_back("it cannot sleep: behavior.scaleDown.selectPolicy is Disabled");
   }
   if (settings.mend && settings.activation_threshold > 0) {
     hpa.problems.emplace_back(
@@ -243,6 +252,7 @@ std::optional<ManagedHpa> ParseManagedHpa(const Json& hpa, std::span<const std::
   }
   const Json spec = hpa["spec"];
   const Json target = spec["scaleTargetRef"];
+  const Json behavior = spec["behavior"];
   ManagedHpa managed{.ns = metadata["namespace"].String(),
                      .name = metadata["name"].String(),
                      .uid = metadata["uid"].String(),
@@ -250,7 +260,7 @@ std::optional<ManagedHpa> ParseManagedHpa(const Json& hpa, std::span<const std::
                      .target = {target["apiVersion"].String(), target["kind"].String(), target["name"].String()},
                      .min_replicas = Int32(spec["minReplicas"], 1),
                      .max_replicas = Int32(spec["maxReplicas"], 1),
-                     .first_step = FirstStep(spec["behavior"]["scaleUp"]),
+                     .first_step = FirstStep(behavior["scaleUp"]),
                      .queues = {},
                      .replicas = {},
                      .settings = {},
@@ -266,7 +276,7 @@ std::optional<ManagedHpa> ParseManagedHpa(const Json& hpa, std::span<const std::
   }
   ReadStatus(hpa["status"], managed);
   CheckTarget(managed);
-  CheckTogether(managed);
+  CheckTogether(behavior, managed);
   return managed;
 }
 

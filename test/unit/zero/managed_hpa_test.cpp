@@ -99,7 +99,7 @@ TEST_CASE("the first step from zero is what the behaviour allows") {
 }
 
 TEST_CASE("every mistake is named, with what would be right") {
-  const std::string sleep = Annotation(kActions, "sleep");
+  const std::string sleep = Annotation(kActions, "wake,sleep");
   const std::vector<std::tuple<std::string, std::string, std::string>> cases{
       {Annotation(kActions, "wake,fly"), kQueue,
        R"(actions="wake,fly": must be one or more of wake, sleep, mend, spare-busy)"},
@@ -128,9 +128,26 @@ TEST_CASE("every mistake is named, with what would be right") {
        "the selector of a metric"},
       {sleep, kQueue + "," + External("other_metric"), "it cannot sleep"},
       {sleep, kQueue + R"(,{"type":"Object","object":{}})", "it cannot sleep"},
+      {Annotation(kActions, "sleep"), kQueue, "it cannot sleep without the action wake"},
   };
   for (const auto& [annotations, metrics, problem] : cases) {
     const auto hpa = Parse(annotations, metrics);
+    REQUIRE(hpa);
+    INFO(problem);
+    REQUIRE(hpa->problems.size() == 1);
+    CHECK_THAT(hpa->problems[0], ContainsText(problem));
+  }
+}
+
+TEST_CASE("settings that contradict each other are named") {
+  const std::string sleep = Annotation(kActions, "wake,sleep");
+  const std::vector<std::tuple<std::string, std::string, std::string>> cases{
+      {sleep, R"("behavior":{"scaleUp":{"selectPolicy":"Disabled"}},)", "behavior.scaleUp.selectPolicy is Disabled"},
+      {sleep, R"("behavior":{"scaleDown":{"selectPolicy":"Disabled"}},)",
+       "behavior.scaleDown.selectPolicy is Disabled"},
+  };
+  for (const auto& [annotations, spec, problem] : cases) {
+    const auto hpa = Parse(annotations, kQueue, spec);
     REQUIRE(hpa);
     INFO(problem);
     REQUIRE(hpa->problems.size() == 1);
@@ -161,7 +178,7 @@ TEST_CASE("an apiVersion that would lead elsewhere in a path is a mistake") {
 }
 
 TEST_CASE("what the pods themselves use does not keep them awake, and foreign metrics do not keep them asleep") {
-  CHECK(Parse(Annotation(kActions, "sleep"), kQueue + R"(,{"type":"Resource","resource":{"name":"cpu"}})")
+  CHECK(Parse(Annotation(kActions, "wake,sleep"), kQueue + R"(,{"type":"Resource","resource":{"name":"cpu"}})")
             ->problems.empty());
   CHECK(Parse(kWake, kQueue + "," + External("other_metric"))->problems.empty());
 }
