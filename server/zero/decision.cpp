@@ -126,11 +126,11 @@ Decision Decide(const ManagedHpa& hpa, const Observation& seen, const Memory& me
   if (!seen.replicas) {
     return Nothing("the size of its target is not known");
   }
-  if (hpa.settings.paused_at) {
-    return DecidePaused(hpa, *seen.replicas);
-  }
   if (hpa.settings.paused) {
     return Nothing(std::string(kPaused) + " is true");
+  }
+  if (hpa.settings.paused_at) {
+    return DecidePaused(hpa, *seen.replicas);
   }
   return *seen.replicas == 0 ? DecideAtZero(hpa, seen, memory) : DecideAboveZero(hpa, seen, memory, *seen.replicas);
 }

@@ -83,6 +83,11 @@ TEST_CASE("what is done follows from the target's size, the queue, and what the 
        0, 0, Action::kNothing},
       {"paused, with jobs", With([](ManagedHpa& hpa) { hpa.settings.paused = true; }), 3, 0, Action::kNothing},
       {"paused, without", With([](ManagedHpa& hpa) { hpa.settings.paused = true; }), 0, 1, Action::kNothing},
+      {"paused, whatever it is paused at", With([](ManagedHpa& hpa) {
+         hpa.settings.paused = true;
+         hpa.settings.paused_at = 0;
+       }),
+       3, 2, Action::kNothing},
       {"paused at 0", With([](ManagedHpa& hpa) { hpa.settings.paused_at = 0; }), 3, 2, Action::kPause, 0},
       {"paused at 0, and there", With([](ManagedHpa& hpa) { hpa.settings.paused_at = 0; }), 3, 0, Action::kNothing},
       {"paused at 0, which the HPA would undo", With([](ManagedHpa& hpa) {
