@@ -240,6 +240,10 @@ void CheckTogether(const Json& behavior, ManagedHpa& hpa) {
     hpa.problems.emplace_back(
         "mend lets the HPA wake its target at the first job, so it cannot go with an activation-threshold above 0");
   }
+  if (settings.paused_at.value_or(0) > 0 && hpa.min_replicas == 0) {
+    hpa.problems.emplace_back(
+        "paused-at above 0 needs a minReplicas of 1 or more: the HPA would scale to 0 what was just woken");
+  }
 }
 
 }  // namespace

@@ -145,6 +145,7 @@ TEST_CASE("settings that contradict each other are named") {
       {sleep, R"("behavior":{"scaleUp":{"selectPolicy":"Disabled"}},)", "behavior.scaleUp.selectPolicy is Disabled"},
       {sleep, R"("behavior":{"scaleDown":{"selectPolicy":"Disabled"}},)",
        "behavior.scaleDown.selectPolicy is Disabled"},
+      {kWake + "," + Annotation(kPausedAt, "2"), R"("minReplicas":0,)", "paused-at above 0 needs a minReplicas"},
   };
   for (const auto& [annotations, spec, problem] : cases) {
     const auto hpa = Parse(annotations, kQueue, spec);
@@ -153,6 +154,7 @@ TEST_CASE("settings that contradict each other are named") {
     REQUIRE(hpa->problems.size() == 1);
     CHECK_THAT(hpa->problems[0], ContainsText(problem));
   }
+  CHECK(Parse(kWake + "," + Annotation(kPausedAt, "0"), kQueue, R"("minReplicas":0,)")->problems.empty());
 }
 
 TEST_CASE("an apiVersion that would lead elsewhere in a path is a mistake") {
