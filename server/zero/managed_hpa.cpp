@@ -236,9 +236,10 @@ void CheckTogether(const Json& behavior, ManagedHpa& hpa) {
   if (settings.sleep && behavior["scaleDown"]["selectPolicy"].String() == "Disabled") {
     hpa.problems.emplace_back("it cannot sleep: behavior.scaleDown.selectPolicy is Disabled");
   }
-  if (settings.mend && settings.activation_threshold > 0) {
+  if (settings.activation_threshold > 0 && hpa.min_replicas == 0) {
     hpa.problems.emplace_back(
-        "mend lets the HPA wake its target at the first job, so it cannot go with an activation-threshold above 0");
+        "an activation-threshold above 0 needs a minReplicas of 1 or more: with 0 the HPA wakes its target itself, at "
+        "the first job");
   }
   if (settings.paused_at.value_or(0) > 0 && hpa.min_replicas == 0) {
     hpa.problems.emplace_back(

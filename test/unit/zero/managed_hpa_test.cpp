@@ -118,7 +118,6 @@ TEST_CASE("every mistake is named, with what would be right") {
        R"(paused-at="11": must be a whole number from 0 to maxReplicas, 10)"},
       {kWake + "," + Annotation("zero.queue-metrics.dev/cooldown", "5m"), kQueue,
        R"(cooldown="5m": is not known; there are actions, cool-down,)"},
-      {Annotation(kActions, "mend") + "," + Annotation(kActivationThreshold, "1"), kQueue, "mend lets the HPA wake"},
       {kWake, External("other_metric"), "none of its metrics"},
       {kWake, "", "none of its metrics"},
       {kWake, External("redis_queue_length", R"({"type":"AverageValue","averageValue":"0"})"),
@@ -145,6 +144,8 @@ TEST_CASE("settings that contradict each other are named") {
       {sleep, R"("behavior":{"scaleUp":{"selectPolicy":"Disabled"}},)", "behavior.scaleUp.selectPolicy is Disabled"},
       {sleep, R"("behavior":{"scaleDown":{"selectPolicy":"Disabled"}},)",
        "behavior.scaleDown.selectPolicy is Disabled"},
+      {kWake + "," + Annotation(kActivationThreshold, "1"), R"("minReplicas":0,)",
+       "an activation-threshold above 0 needs a minReplicas"},
       {kWake + "," + Annotation(kPausedAt, "2"), R"("minReplicas":0,)", "paused-at above 0 needs a minReplicas"},
   };
   for (const auto& [annotations, spec, problem] : cases) {
