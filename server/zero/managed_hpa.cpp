@@ -215,6 +215,10 @@ void CheckTarget(ManagedHpa& hpa) {
     hpa.problems.push_back("scaleTargetRef.apiVersion=\"" + hpa.target.api_version +
                            "\": must be a group and a version, such as apps/v1");
   }
+  // Other kinds may heed the deletion cost: many keep their pods by a ReplicaSet.
+  if (hpa.settings.spare_busy && hpa.target.kind == "StatefulSet" && hpa.target.api_version.starts_with("apps/")) {
+    hpa.problems.emplace_back("spare-busy does nothing for a StatefulSet, whose last pod goes first whatever it costs");
+  }
 }
 
 void CheckTogether(const Json& behavior, ManagedHpa& hpa) {

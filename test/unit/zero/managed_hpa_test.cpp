@@ -180,6 +180,22 @@ TEST_CASE("an apiVersion that would lead elsewhere in a path is a mistake") {
   }
 }
 
+TEST_CASE("busy pods cannot go last where pods go in order") {
+  const auto problems = [](const std::string& api_version, const std::string& kind) {
+    return ParseManagedHpa(*kube::Json::Parse(R"({"metadata":{"annotations":{)" + Annotation(kActions, "spare-busy") +
+                                              R"(}},"spec":{"scaleTargetRef":{"apiVersion":")" + api_version +
+                                              R"(","kind":")" + kind + R"("},"metrics":[)" + kQueue + "]}}"),
+                           kOurs)
+        ->problems;
+  };
+  CHECK(problems("apps/v1", "Deployment").empty());
+  CHECK(problems("apps/v1", "ReplicaSet").empty());
+  CHECK(problems("argoproj.io/v1alpha1", "Rollout").empty());
+  const auto found = problems("apps/v1", "StatefulSet");
+  REQUIRE(found.size() == 1);
+  CHECK_THAT(found[0], ContainsText("spare-busy does nothing for a StatefulSet"));
+}
+
 TEST_CASE("what the pods themselves use does not keep them awake, and foreign metrics do not keep them asleep") {
   CHECK(Parse(Annotation(kActions, "wake,sleep"), kQueue + R"(,{"type":"Resource","resource":{"name":"cpu"}})")
             ->problems.empty());
