@@ -39,8 +39,9 @@ class ApiError : public std::runtime_error {
  public:
   enum class Kind : std::uint8_t {
     kTimeout,
-    kLost,    // The connection broke before the answer was complete: it is worth trying again.
-    kFailed,  // It could not be asked.
+    kLost,      // The connection broke before the answer was complete: it is worth trying again.
+    kTooLarge,  // The answer is larger than anything that is of use here.
+    kFailed,    // It could not be asked.
     kStopped,
   };
 

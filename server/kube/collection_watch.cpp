@@ -14,7 +14,7 @@ using std::chrono::seconds;
 using std::chrono::steady_clock;
 
 constexpr seconds kListTimeout{10};
-// Keeps each answer far from the size that the client takes.
+// Objects of an ordinary size then stay far from the size of an answer that the client takes.
 constexpr int kPage = 100;
 // The server ends the watch after this. A connection that died without a word is noticed when it does not.
 constexpr seconds kWatchTime{60};
@@ -28,18 +28,30 @@ constexpr milliseconds kLongestWait{10'000};
 
 std::string ListAll(Api& api, const Collection& collection, Deadline deadline, const std::stop_token& stop,
                     const std::function<void(const Json& object)>& on_object) {
-  const std::string first = collection.path + "?limit=" + std::to_string(kPage) +
-                            (collection.selector.empty() ? "" : "&" + collection.selector);
-  for (std::string path = first;;) {
-    const Json list = ObjectIn(api.Send({.method = "GET", .path = path, .body = {}}, deadline, stop));
+  const std::string selector = collection.selector.empty() ? "" : "&" + collection.selector;
+  int page = kPage;
+  for (std::string more;;) {
+    const std::string path = collection.path + "?limit=" + std::to_string(page) + selector + more;
+    ApiResponse response;
+    try {
+      response = api.Send({.method = "GET", .path = path, .body = {}}, deadline, stop);
+    } catch (const ApiError& error) {
+      if (error.kind() != ApiError::Kind::kTooLarge || page == 1) {
+        throw;
+      }
+      page /= 2;
+      continue;
+    }
+    const Json list = ObjectIn(response);
     for (const Json& object : list["items"].Elements()) {
       on_object(object);
     }
-    const std::string more = list["metadata"]["continue"].String();
-    if (more.empty()) {
+    const std::string token = list["metadata"]["continue"].String();
+    if (token.empty()) {
       return list["metadata"]["resourceVersion"].String();
     }
-    path = first + "&continue=" + Escaped(more);
+    more = "&continue=" + Escaped(token);
+    page = std::min(page * 2, kPage);
   }
 }
 

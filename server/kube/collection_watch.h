@@ -18,8 +18,8 @@ struct Collection {
   std::string selector;  // Empty, or "fieldSelector=…", "labelSelector=…"; escaped.
 };
 
-/// Calls `on_object` with each object there is, which are fetched some at a time, and returns the version they are of.
-/// Throws ApiError.
+/// Calls `on_object` with each object there is, which are fetched some at a time, fewer where they are large, and
+/// returns the version they are of. Throws ApiError.
 std::string ListAll(Api& api, const Collection& collection, Deadline deadline, const std::stop_token& stop,
                     const std::function<void(const Json& object)>& on_object);
 

@@ -124,6 +124,7 @@ struct KubeClient::Exchange {
   bool begun = false;      // Its head is here.
   bool reusable = false;   // The connection is good for another one.
   bool cut_short = false;  // We did not want to hear the rest.
+  bool too_large = false;
   /// Takes the body of a 200 instead of `response`; false to hear no more.
   std::function<bool(std::string_view piece)> on_piece;
 
@@ -133,7 +134,8 @@ struct KubeClient::Exchange {
       return !cut_short;
     }
     response.body += piece;
-    return response.body.size() <= kLargestAnswer;
+    too_large = response.body.size() > kLargestAnswer;
+    return !too_large;
   }
 };
 
@@ -283,6 +285,10 @@ void KubeClient::Converse(TlsConnection& connection, const ApiRequest& request, 
   Conversation conversation(connection, patience);
   httplib::Response received;
   if (!Codec(config_.host, config_.port).Exchange(conversation, sent, received) && !exchange.cut_short) {
+    if (exchange.too_large) {
+      throw ApiError(ApiError::Kind::kTooLarge,
+                     address_ + ": the answer is larger than " + std::to_string(kLargestAnswer) + " bytes");
+    }
     conversation.ThrowFailure();
   }
   exchange.response.status = received.status;

@@ -1,5 +1,7 @@
 #include "server/kube/collection_watch.h"
 
+#include <algorithm>
+
 #include "test/support/catch.h"
 #include "test/support/entry_log.h"
 #include "test/support/eventually.h"
@@ -58,6 +60,40 @@ TEST_CASE("a collection is listed page by page, and then watched from the versio
   CHECK(requests[1].path == "/apis/example/v1/things?limit=100&continue=next%3D%2F%2B");
   CHECK(requests[2].path ==
         "/apis/example/v1/things?watch=true&allowWatchBookmarks=true&timeoutSeconds=60&resourceVersion=7");
+}
+
+TEST_CASE("objects that are too large together are fetched fewer at a time, and it is tried with more after them") {
+  const std::string names = "abcdefghijklmnopqrstuvwxyz";
+  const std::string large = "efghij";
+  FakeApi api([&](const ApiRequest& request) {
+    const auto number_after = [&](const std::string& key) {
+      const auto found = request.path.find(key);
+      return found == std::string::npos ? std::size_t{0} : std::stoul(request.path.substr(found + key.size()));
+    };
+    const std::size_t begin = number_after("continue=");
+    const std::string page = names.substr(begin, number_after("limit="));
+    if (std::ranges::count_if(page, [&](char name) { return large.find(name) != std::string::npos; }) > 1) {
+      throw ApiError(ApiError::Kind::kTooLarge, "too large");
+    }
+    const std::size_t end = begin + page.size();
+    return List(page, "7", end == names.size() ? "" : std::to_string(end));
+  });
+  std::string listed;
+  const auto version = ListAll(api, kCollection, std::chrono::steady_clock::now() + std::chrono::seconds(5), {},
+                               [&](const Json& object) { listed += object["metadata"]["name"].String(); });
+  CHECK(version == "7");
+  CHECK(listed == names);
+  const auto requests = api.requests();
+  CHECK(requests.size() < names.size());
+  CHECK(requests.back().path == "/apis/example/v1/things?limit=16&continue=23");
+}
+
+TEST_CASE("one object that is too large is a failure") {
+  FakeApi api([](const ApiRequest&) -> ApiResponse { throw ApiError(ApiError::Kind::kTooLarge, "too large"); });
+  CHECK_THROWS_WITH(
+      ListAll(api, kCollection, std::chrono::steady_clock::now() + std::chrono::seconds(5), {}, [](const Json&) {}),
+      "too large");
+  CHECK(api.requests().back().path == "/apis/example/v1/things?limit=1");
 }
 
 TEST_CASE("whatever ends a watch before its time, a list follows") {

@@ -274,6 +274,26 @@ TEST_CASE("an answer that breaks off or never ends is an error") {
   }
 }
 
+TEST_CASE("an answer of any size costs no more memory than the largest of use, and is known for what it is") {
+  TlsServer server(ServerCertificate(), [&](TlsPeer& peer) {
+    peer.ReadRequest();
+    peer.Write("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
+    const std::string chunk = "10000\r\n" + std::string(0x10000, ' ') + "\r\n";
+    for (int i = 0; i < 65; ++i) {
+      peer.Write(chunk);
+    }
+    peer.ReadRequest();
+  });
+  KubeClient client(ConfigFor(server), "test/1");
+  try {
+    Send(client);
+    FAIL("an answer");
+  } catch (const ApiError& error) {
+    CHECK(error.kind() == ApiError::Kind::kTooLarge);
+    CHECK_THAT(error.what(), ContainsText("larger than 4194304 bytes"));
+  }
+}
+
 TEST_CASE("nobody there is an error at once") {
   std::uint16_t port = 0;
   {
