@@ -25,11 +25,6 @@ bool Written(const ApiResponse& response) {
   return true;
 }
 
-/// Where a group and version are served.
-std::string ApiRoot(const std::string& api_version) {
-  return (api_version.find('/') == std::string::npos ? "/api/" : "/apis/") + api_version;
-}
-
 }  // namespace
 
 TargetClient::TargetClient(std::shared_ptr<kube::Api> api) : api_(std::move(api)) {}
@@ -100,10 +95,9 @@ bool TargetClient::WriteOwnership(const ManagedHpa& hpa, bool owns_zero, const s
 
 std::string TargetClient::ScalePath(const ManagedHpa& hpa, const std::stop_token& stop) {
   const std::pair key(hpa.target.api_version, hpa.target.kind);
-  const std::string root = ApiRoot(hpa.target.api_version);
-  const auto path = [&](const std::string& resource) {
-    return root + "/namespaces/" + Escaped(hpa.ns) + "/" + Escaped(resource) + "/" + Escaped(hpa.target.name) +
-           "/scale";
+  const auto path = [&](const Resource& resource) {
+    return resource.root + "/namespaces/" + Escaped(hpa.ns) + "/" + Escaped(resource.name) + "/" +
+           Escaped(hpa.target.name) + "/scale";
   };
   {
     const std::lock_guard lock(mutex_);
@@ -111,14 +105,26 @@ std::string TargetClient::ScalePath(const ManagedHpa& hpa, const std::stop_token
       return path(known->second);
     }
   }
-  const Json list = kube::ObjectIn(api_->Send({.method = "GET", .path = root, .body = {}}, Soon(), stop));
+  const auto get = [&](const std::string& url) {
+    return api_->Send({.method = "GET", .path = url, .body = {}}, Soon(), stop);
+  };
+  const auto slash = hpa.target.api_version.find('/');
+  const bool has_group = slash != std::string::npos;
+  std::string root = (has_group ? "/apis/" : "/api/") + hpa.target.api_version;
+  ApiResponse response = get(root);
+  if (response.status == kube::kNotFound && has_group) {
+    // To the HPA any version of the group is as good, one that is not served any more as well.
+    const std::string group = "/apis/" + hpa.target.api_version.substr(0, slash);
+    root = group + "/" + Escaped(kube::ObjectIn(get(group))["preferredVersion"]["version"].String());
+    response = get(root);
+  }
+  const Json list = kube::ObjectIn(response);
   for (const Json& resource : list["resources"].Elements()) {
     const std::string name = resource["name"].String();
     // Subresources are listed with the kind of what they exchange.
     if (resource["kind"].String() == hpa.target.kind && name.find('/') == std::string::npos) {
       const std::lock_guard lock(mutex_);
-      resources_[key] = name;
-      return path(name);
+      return path(resources_[key] = {root, name});
     }
   }
   throw ApiError(ApiError::Kind::kFailed, hpa.target.api_version + " has no kind " + hpa.target.kind);

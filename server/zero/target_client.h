@@ -42,12 +42,18 @@ class TargetClient {
   bool WriteOwnership(const ManagedHpa& hpa, bool owns_zero, const std::stop_token& stop);
 
  private:
+  /// What the URL calls a kind.
+  struct Resource {
+    std::string root;  // "/apis/apps/v1"
+    std::string name;  // "deployments"
+  };
+
   std::string ScalePath(const ManagedHpa& hpa, const std::stop_token& stop);
 
   const std::shared_ptr<kube::Api> api_;
   std::mutex mutex_;
-  /// apiVersion and kind → what the URL calls them. Guarded by mutex_.
-  std::map<std::pair<std::string, std::string>, std::string> resources_;
+  /// By apiVersion and kind. Guarded by mutex_.
+  std::map<std::pair<std::string, std::string>, Resource> resources_;
 };
 
 }  // namespace server::zero

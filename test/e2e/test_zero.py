@@ -124,6 +124,15 @@ def test_a_wrong_annotation_is_told_and_left_alone(sleeper):
     sleeper.wait_for(1)
 
 
+def test_a_version_that_is_not_served_is_found_as_the_hpa_finds_it(cluster, sleeper):
+    deployment, hpa = sleeper.objects(replicas=0, actions="wake")
+    hpa["spec"]["scaleTargetRef"]["apiVersion"] = "apps/v1beta2"
+    cluster.apply([deployment, hpa])
+    sleeper.add_jobs(2)
+    sleeper.wait_for(2)
+    sleeper.stays_at(2, seconds=5)
+
+
 def test_a_kind_that_we_may_not_scale_is_told(cluster, sleeper):
     deployment, hpa = sleeper.objects(actions="wake")
     deployment["kind"] = hpa["spec"]["scaleTargetRef"]["kind"] = "ReplicaSet"

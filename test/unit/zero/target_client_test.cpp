@@ -31,5 +31,27 @@ TEST_CASE("a name stays within its segment of the path") {
   CHECK(api->requests().back().path == "/apis/apps/v1/namespaces/ns/deployments/a%20b%2F..%2Fc%3Fd%23e%0D%0Af/scale");
 }
 
+TEST_CASE("a version that is not served is as good to us as it is to the HPA") {
+  const auto api = std::make_shared<test::FakeApi>([](const ApiRequest& request) -> ApiResponse {
+    if (request.path == "/apis/apps/v1beta2") {
+      return {404, "404 page not found", {}};
+    }
+    if (request.path == "/apis/apps") {
+      return {200, R"({"preferredVersion":{"groupVersion":"apps/v1","version":"v1"}})", {}};
+    }
+    if (request.path == "/apis/apps/v1") {
+      return {200, R"({"resources":[{"name":"deployments","kind":"Deployment"}]})", {}};
+    }
+    return {request.path == "/apis/apps/v1/namespaces/ns/deployments/worker/scale" ? 200 : 404, "{}", {}};
+  });
+  TargetClient targets(api);
+  const ManagedHpa hpa = HpaOf({"apps/v1beta2", "Deployment", "worker"});
+  targets.ReadScale(hpa, {});
+  CHECK(api->requests().size() == 4);
+  targets.ReadScale(hpa, {});
+  CHECK(api->requests().size() == 5);
+  CHECK_THROWS_AS(targets.ReadScale(HpaOf({"gone/v1", "Deployment", "worker"}), {}), kube::ApiError);
+}
+
 }  // namespace
 }  // namespace server::zero
