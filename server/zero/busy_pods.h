@@ -14,8 +14,8 @@
 namespace server::zero {
 
 inline constexpr std::string_view kDeletionCost = "controller.kubernetes.io/pod-deletion-cost";
-/// What we write for busy pods; others' costs are left as they are.
-inline constexpr std::string_view kBusyCost = "1000";
+/// What we write for busy pods, a number that nobody else thinks of: others' costs are left as they are.
+inline constexpr std::string_view kBusyCost = "1000001";
 
 struct Pod {
   std::string name;

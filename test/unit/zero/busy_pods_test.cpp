@@ -32,7 +32,8 @@ TEST_CASE("workers are known by the name of their pod") {
 }
 
 TEST_CASE("no more is written than agreed, the busy first") {
-  const std::vector<Pod> pods{{"idle", "1000"}, {"busy-1", ""}, {"busy-2", ""}, {"marked", "1000"}};
+  const std::vector<Pod> pods{
+      {"idle", "1000001"}, {"busy-1", ""}, {"busy-2", ""}, {"marked", "1000001"}, {"foreign", "1000"}};
   const std::vector<std::string> holders{"busy-1", "busy-2", "marked"};
   const auto names = [&](std::size_t most) {
     std::string text;

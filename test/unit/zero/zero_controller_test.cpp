@@ -422,7 +422,7 @@ TEST_CASE("before idle pods go, the busy ones are marked, and nobody else's mark
   Harness harness;
   harness.cluster.annotations = R"("zero.queue-metrics.dev/actions":"spare-busy")";
   harness.cluster.replicas = 6;
-  harness.cluster.pods = {{"w-a", ""}, {"w-b", "1000"}, {"w-c", "1000"}, {"w-d", "5"}, {"w-e", ""}, {"w-f", ""}};
+  harness.cluster.pods = {{"w-a", ""}, {"w-b", "1000001"}, {"w-c", "1000001"}, {"w-d", "5"}, {"w-e", ""}, {"w-f", ""}};
   harness.holders.workers = Strings{"w-a-1f", "w-b-2e", "w-d-3d", "of another queue"};
   harness.HpaChanged();
   harness.length = 6;
@@ -430,8 +430,8 @@ TEST_CASE("before idle pods go, the busy ones are marked, and nobody else's mark
   CHECK(harness.cluster.pod_writes == 0);  // Nobody is about to go.
   harness.length = 3;
   harness.Round();
-  const std::map<std::string, std::string> marked{{"w-a", "1000"}, {"w-b", "1000"}, {"w-c", ""},
-                                                  {"w-d", "5"},    {"w-e", ""},     {"w-f", ""}};
+  const std::map<std::string, std::string> marked{{"w-a", "1000001"}, {"w-b", "1000001"}, {"w-c", ""},
+                                                  {"w-d", "5"},       {"w-e", ""},        {"w-f", ""}};
   CHECK(harness.cluster.pods == marked);
   harness.Rounds(3);
   CHECK(harness.cluster.pod_writes == 2);
