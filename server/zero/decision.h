@@ -38,8 +38,8 @@ struct Memory {
   /// Since when every reading said that there is no work, while there were replicas.
   std::optional<TimePoint> idle_since;
   std::optional<TimePoint> last_reading;
-  /// The HPA was given this spell of zero once. It may have refused: before Kubernetes 1.37 it takes the condition
-  /// away.
+  /// The HPA was given this spell of zero once. It may have refused: without the gate HPAScaleToZero it takes the
+  /// condition away.
   bool mended = false;
 };
 
