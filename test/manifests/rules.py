@@ -337,6 +337,12 @@ def hpas_leave_and_reach_zero(repository):
             yield f"{path}: without a Pods policy of maxReplicas 0 stays 0, or grows in steps"
         if up.get("selectPolicy", "Max") != "Max" or up.get("stabilizationWindowSeconds") != 0 or str(up.get("tolerance")) != "0":
             yield f"{path}: scaling up must be at once and exact, is {up}"
+    for path, kustomization in repository.of_kind("Kustomization"):
+        for patch in kustomization.get("patches", []):
+            values = {operation["path"]: operation["value"] for operation in yaml.safe_load(patch["patch"]) if "value" in operation}
+            actions = values.get("/metadata/annotations", {}).get("zero.queue-metrics.dev/actions", "")
+            if values.get("/spec/minReplicas", 0) > 0 and actions != "wake,sleep":
+                yield f"{path}: what the HPA may not take to 0 must ask the server to"
 
 
 @rule

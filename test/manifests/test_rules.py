@@ -55,6 +55,7 @@ FAULTS = [
     ("the_autoscaler_may_read_what_it_simulates", f"{AUTOSCALER}/rbac.yaml", "verbs: [get, list, watch, patch]", 'verbs: ["*"]'),
     ("nobody_but_the_hpa_sets_replicas", f"{EXECUTOR}/deployment.yaml", "spec:\n  # No", "spec:\n  replicas: 0\n  # No"),
     ("hpas_leave_and_reach_zero", f"{EXECUTOR}/hpa.yaml", "minReplicas: 0", "minReplicas: 1"),
+    ("hpas_leave_and_reach_zero", f"{EXECUTOR}-before-1.37/kustomization.yaml", '"wake,sleep"', '"wake"'),
     ("hpas_leave_and_reach_zero", f"{EXECUTOR}/hpa.yaml", "{type: Pods, value: 10, ", "{type: Percent, value: 100, "),
     ("hpas_leave_and_reach_zero", f"{EXECUTOR}/hpa.yaml", "stabilizationWindowSeconds: 0", "stabilizationWindowSeconds: 30"),
     ("hpas_leave_and_reach_zero", f"{EXECUTOR}/hpa.yaml", "  behavior:",
