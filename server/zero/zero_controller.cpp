@@ -1,11 +1,9 @@
 #include "server/zero/zero_controller.h"
 
 #include <algorithm>
-#include <atomic>
 #include <exception>
 #include <iterator>
 #include <stdexcept>
-#include <thread>
 #include <utility>
 
 namespace server::zero {
@@ -18,6 +16,7 @@ using std::chrono::steady_clock;
 constexpr std::string_view kUnfinished = "redis_queue_length";
 // The rest of a round's second is for what follows from the reading.
 constexpr milliseconds kReadTime{800};
+constexpr milliseconds kLeastTime{200};
 constexpr seconds kLongestBackOff{10};
 // As many connections as the client keeps.
 constexpr std::size_t kHands = 5;
@@ -102,20 +101,11 @@ kube::ObjectReference ReferenceTo(const ManagedHpa& hpa) {
   return {"autoscaling/v2", "HorizontalPodAutoscaler", hpa.ns, hpa.name, hpa.uid};
 }
 
-/// Calls `handle` for each, on a few threads if there are several: most of its time is waiting.
-template <typename Item, typename Handle>
-void ForEach(const std::vector<Item*>& items, const Handle& handle) {
-  std::atomic<std::size_t> next = 0;
-  const auto work = [&] {
-    for (std::size_t i = next++; i < items.size(); i = next++) {
-      handle(*items[i]);
-    }
-  };
-  std::vector<std::jthread> helpers;
-  for (std::size_t i = 1; i < std::min(kHands, items.size()); ++i) {
-    helpers.emplace_back(work);
-  }
-  work();
+/// Nobody else works on `tracked` until what is returned goes.
+template <typename Tracked>
+std::shared_ptr<Tracked> Claim(const std::shared_ptr<Tracked>& tracked) {
+  tracked->claimed = true;
+  return {tracked.get(), [tracked](Tracked* claimed) { claimed->claimed = false; }};
 }
 
 }  // namespace
@@ -125,7 +115,7 @@ ZeroController::ZeroController(ZeroControllerOptions options, ZeroObserver& obse
       observer_(observer),
       targets_(options_.api),
       pods_(options_.api),
-      events_(options_.api, "queue-metrics-server", options_.identity) {}
+      runner_(kHands) {}
 
 void ZeroController::OnList() { listing_.emplace(); }
 
@@ -165,58 +155,51 @@ void ZeroController::Round(const std::stop_token& stop) {
     observer_.OnRound({});
     return;
   }
-  Refresh();
-  RoundSummary summary{.managed = tracked_.size()};
   const auto begin = steady_clock::now();
-  ReadAll();
-  summary.reading = steady_clock::now() - begin;
-  std::vector<Tracked*> due;
-  for (auto& [key, tracked] : tracked_) {
-    const bool needy = NeedsWorkers(tracked.hpa, tracked.demand);
-    if (needy && !tracked.needy) {
-      tracked.replicas.reset();  // What begins to matter is looked at.
-    }
-    tracked.needy = needy;
-    const bool something = Look(tracked).action != Action::kNothing || tracked.hpa.problems != tracked.told_problems;
-    if ((something || !tracked.replicas || MustSpareBusy(tracked)) && options_.clock() >= tracked.not_before) {
-      due.push_back(&tracked);
-    }
-  }
-  ForEach(due, [&](Tracked& tracked) { Handle(tracked, stop); });
-  // Only now, or of many that wake at once the last would wait for the events of the first.
-  ForEach(due, [&](Tracked& tracked) { WriteEvents(tracked, stop); });
-  for (const auto& [key, tracked] : tracked_) {
-    summary.asleep += tracked.replicas == 0 ? 1 : 0;
-    summary.in_doubt += WorthReading(tracked.hpa) && !tracked.demand ? 1 : 0;
-    summary.misconfigured += tracked.hpa.problems.empty() ? 0 : 1;
-  }
+  const auto all = Refresh();
+  const auto reading_began = steady_clock::now();
+  ReadAll(all);
+  const auto reading = steady_clock::now() - reading_began;
+  const kube::Deadline until = std::max(begin + options_.round, steady_clock::now() + kLeastTime);
+  runner_.Run(TasksFor(all, until, stop), until);
+  RoundSummary summary = Summarize();
+  summary.reading = reading;
   observer_.OnRound(summary);
 }
 
-void ZeroController::Refresh() {
+std::vector<std::shared_ptr<ZeroController::Tracked>> ZeroController::Refresh() {
+  std::vector<std::shared_ptr<Tracked>> unclaimed;
   const std::lock_guard lock(mutex_);
   std::erase_if(tracked_, [this](const auto& entry) {
     const auto found = hpas_.find(entry.first);
-    return found == hpas_.end() || found->second.uid != entry.second.hpa.uid;
+    return found == hpas_.end() || found->second.uid != entry.second->uid;
   });
   for (const auto& [key, hpa] : hpas_) {
-    Tracked& tracked = tracked_[key];
-    if (tracked.hpa.resource_version != hpa.resource_version) {
-      tracked.hpa = hpa;
-      tracked.replicas = hpa.replicas;
+    std::shared_ptr<Tracked>& tracked = tracked_[key];
+    if (!tracked) {
+      tracked = std::make_shared<Tracked>(hpa.uid);
     }
+    if (tracked->claimed) {
+      continue;
+    }
+    if (tracked->hpa.resource_version != hpa.resource_version) {
+      tracked->hpa = hpa;
+      tracked->replicas = hpa.replicas;
+    }
+    unclaimed.push_back(tracked);
   }
   no_doubt_about_hpas_ = !watch_in_doubt_;
+  return unclaimed;
 }
 
-void ZeroController::ReadAll() {
+void ZeroController::ReadAll(std::span<const std::shared_ptr<Tracked>> all) {
   std::vector<QueueQuery> queries;
   std::vector<std::pair<Tracked*, std::size_t>> owners;
-  for (auto& [key, tracked] : tracked_) {
-    tracked.demand.reset();
-    if (WorthReading(tracked.hpa)) {
-      auto own = QueriesOf(tracked.hpa);
-      owners.emplace_back(&tracked, own.size());
+  for (const auto& tracked : all) {
+    tracked->demand.reset();
+    if (WorthReading(tracked->hpa)) {
+      auto own = QueriesOf(tracked->hpa);
+      owners.emplace_back(tracked.get(), own.size());
       std::move(own.begin(), own.end(), std::back_inserter(queries));
     }
   }
@@ -231,6 +214,55 @@ void ZeroController::ReadAll() {
   }
 }
 
+std::vector<ZeroController::Task> ZeroController::TasksFor(std::span<const std::shared_ptr<Tracked>> all,
+                                                           kube::Deadline until, const std::stop_token& stop) {
+  std::vector<std::shared_ptr<Tracked>> to_handle;
+  std::vector<std::shared_ptr<Tracked>> to_spare;
+  for (const auto& tracked : all) {
+    const bool needy = NeedsWorkers(tracked->hpa, tracked->demand);
+    if (needy && !tracked->needy) {
+      tracked->replicas.reset();  // What begins to matter is looked at.
+    }
+    tracked->needy = needy;
+    const Decision decision = Look(*tracked);
+    TellProblems(*tracked);
+    if (!tracked->hpa.problems.empty() || options_.clock() < tracked->not_before) {
+      continue;
+    }
+    if (decision.action != Action::kNothing || !tracked->replicas) {
+      to_handle.push_back(tracked);
+    } else if (MustSpareBusy(*tracked)) {
+      to_spare.push_back(tracked);
+    }
+  }
+  // Others need not wait for what failed before, nor always for the same ones' pods.
+  std::ranges::stable_partition(to_handle, [](const auto& tracked) { return tracked->failures == 0; });
+  std::ranges::stable_sort(to_spare, {}, [](const auto& tracked) { return tracked->spared; });
+  std::vector<Task> tasks;
+  for (const auto& tracked : to_handle) {
+    tasks.emplace_back([this, tracked = Claim(tracked), stop] { Handle(*tracked, stop); });
+  }
+  for (const auto& tracked : to_spare) {
+    tasks.emplace_back([this, tracked = Claim(tracked), until, stop] { SpareBusy(*tracked, until, stop); });
+  }
+  return tasks;
+}
+
+RoundSummary ZeroController::Summarize() const {
+  RoundSummary summary{.managed = tracked_.size()};
+  for (const auto& [key, tracked] : tracked_) {
+    if (!tracked->claimed) {
+      tracked->asleep = tracked->replicas == 0;
+      tracked->in_doubt = WorthReading(tracked->hpa) && !tracked->demand;
+      tracked->misconfigured = !tracked->hpa.problems.empty();
+    }
+    summary.asleep += tracked->asleep ? 1 : 0;
+    summary.in_doubt += tracked->in_doubt ? 1 : 0;
+    summary.misconfigured += tracked->misconfigured ? 1 : 0;
+  }
+  return summary;
+}
+
 std::optional<Demand> ZeroController::ReadOne(const ManagedHpa& hpa) {
   return DemandFrom(hpa, options_.read(QueriesOf(hpa), steady_clock::now() + kReadTime));
 }
@@ -242,10 +274,6 @@ Decision ZeroController::Look(Tracked& tracked) {
 }
 
 void ZeroController::Handle(Tracked& tracked, const std::stop_token& stop) {
-  TellProblems(tracked);
-  if (!tracked.hpa.problems.empty()) {
-    return;
-  }
   Decision decision;
   try {
     if (!tracked.replicas) {
@@ -261,12 +289,8 @@ void ZeroController::Handle(Tracked& tracked, const std::stop_token& stop) {
     const seconds back_off = std::min(seconds(1) * (1 << std::min(tracked.failures++, 4)), kLongestBackOff);
     tracked.not_before = options_.clock() + back_off;
     tracked.replicas.reset();
-    Tell(tracked, {.hpa = tracked.hpa, .action = decision.action, .text = error.what(), .failed = true},
+    Tell({.hpa = tracked.hpa, .action = decision.action, .text = error.what(), .failed = true},
          std::string(ReasonsOf(decision.action).failed));
-    return;
-  }
-  if (MustSpareBusy(tracked)) {
-    SpareBusy(tracked, stop);
   }
 }
 
@@ -343,8 +367,9 @@ bool ZeroController::MustSpareBusy(const Tracked& tracked) {
          std::ranges::any_of(tracked.pods, [](const Pod& pod) { return pod.deletion_cost == kBusyCost; });
 }
 
-void ZeroController::SpareBusy(Tracked& tracked, const std::stop_token& stop) try {
+void ZeroController::SpareBusy(Tracked& tracked, kube::Deadline until, const std::stop_token& stop) try {
   const TimePoint now = options_.clock();
+  tracked.spared = now;
   // Marks must not go before the pods that they kept from going could.
   if (!tracked.pods_read || now - *tracked.pods_read > kPodsAge || !Shrinks(tracked)) {
     const Scale found = targets_.ReadScale(tracked.hpa, stop);
@@ -359,7 +384,7 @@ void ZeroController::SpareBusy(Tracked& tracked, const std::stop_token& stop) tr
     workers = ReadBusy(tracked.hpa);
   }  // Else nobody needs to be marked any more.
   for (const CostChange& change : CostChanges(tracked.pods, workers, kMostCosts)) {
-    if (!MayWrite()) {
+    if (!MayWrite() || steady_clock::now() >= until) {
       return;
     }
     pods_.Write(tracked.hpa.ns, change, stop);
@@ -367,8 +392,7 @@ void ZeroController::SpareBusy(Tracked& tracked, const std::stop_token& stop) tr
   }
 } catch (const std::exception& error) {
   if (!stop.stop_requested()) {
-    Tell(tracked,
-         {.hpa = tracked.hpa,
+    Tell({.hpa = tracked.hpa,
           .action = Action::kNothing,
           .text = std::string("Cannot let idle pods go first: ") + error.what(),
           .failed = true},
@@ -389,9 +413,8 @@ std::vector<std::string> ZeroController::ReadBusy(const ManagedHpa& hpa) const {
   return workers;
 }
 
-void ZeroController::TellDone(Tracked& tracked, Action action, const std::string& text) {
-  Tell(tracked, {.hpa = tracked.hpa, .action = action, .text = text, .failed = false},
-       std::string(ReasonsOf(action).done));
+void ZeroController::TellDone(const Tracked& tracked, Action action, const std::string& text) {
+  Tell({.hpa = tracked.hpa, .action = action, .text = text, .failed = false}, std::string(ReasonsOf(action).done));
 }
 
 void ZeroController::TellProblems(Tracked& tracked) {
@@ -404,23 +427,13 @@ void ZeroController::TellProblems(Tracked& tracked) {
     text += (text.empty() ? "Left alone: " : "; ") + problem;
   }
   if (!text.empty()) {
-    Tell(tracked, {.hpa = tracked.hpa, .action = Action::kNothing, .text = text, .failed = true}, "ZeroMisconfigured");
+    Tell({.hpa = tracked.hpa, .action = Action::kNothing, .text = text, .failed = true}, "ZeroMisconfigured");
   }
 }
 
-void ZeroController::Tell(Tracked& tracked, const Act& act, const std::string& reason) {
+void ZeroController::Tell(const Act& act, const std::string& reason) {
   observer_.OnAct(act);
-  tracked.events.push_back({.warning = act.failed, .reason = reason, .message = act.text});
-}
-
-void ZeroController::WriteEvents(Tracked& tracked, const std::stop_token& stop) {
-  for (const kube::EventText& event : std::exchange(tracked.events, {})) {
-    try {
-      events_.Record(ReferenceTo(tracked.hpa), event, std::chrono::system_clock::now(), TargetClient::Soon(), stop);
-    } catch (const std::exception& error) {
-      observer_.OnTrouble("cannot write an event", error.what());
-    }
-  }
+  options_.add_event(ReferenceTo(act.hpa), {.warning = act.failed, .reason = reason, .message = act.text});
 }
 
 bool ZeroController::MayWrite() const { return options_.leads_until() > TargetClient::Soon(); }

@@ -1,6 +1,7 @@
 // Looks after the HPAs that ask for help with zero: reads their queues once a second, and does what the decision says.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -8,6 +9,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <stop_token>
 #include <string>
 #include <string_view>
@@ -20,6 +22,7 @@
 #include "server/zero/managed_hpa.h"
 #include "server/zero/queue_readings.h"
 #include "server/zero/target_client.h"
+#include "server/zero/task_runner.h"
 
 namespace server::zero {
 
@@ -64,12 +67,15 @@ struct ZeroControllerOptions {
   ReadHolders read_holders;
   /// As kube::LeaderElection has it.
   std::function<kube::Deadline()> leads_until;
-  /// Who writes the events.
-  std::string identity;
+  /// Writes an event some time. Called from several threads at once; must neither block nor throw.
+  std::function<void(kube::ObjectReference about, kube::EventText text)> add_event;
   std::vector<std::string> our_metrics;
+  /// A round waits no longer than this for what it does: the next one may have more urgent things to do.
+  std::chrono::milliseconds round{1000};
   std::function<TimePoint()> clock = [] { return std::chrono::steady_clock::now(); };
 };
 
+/// Its end waits for what is under way, which the token of the last Round() cuts short.
 class ZeroController {
  public:
   /// `observer` must outlive the controller.
@@ -85,8 +91,11 @@ class ZeroController {
   void Round(const std::stop_token& stop);
 
  private:
-  /// An HPA, and what was seen of it.
+  /// An HPA, and what was seen of it. Of the thread of the rounds, or of a task that has claimed it.
   struct Tracked {
+    explicit Tracked(std::string its_uid) : uid(std::move(its_uid)) {}
+
+    const std::string uid;  // Any thread.
     ManagedHpa hpa;
     /// The size of its target, as far as it is known.
     std::optional<std::int32_t> replicas;
@@ -96,15 +105,28 @@ class ZeroController {
     int failures = 0;
     TimePoint not_before;
     std::vector<std::string> told_problems;
-    /// What is to be told at the end of the round.
-    std::vector<kube::EventText> events;
     /// What was known of the target's pods at `pods_read`, if idle ones are to go first.
     std::vector<Pod> pods;
     std::optional<TimePoint> pods_read;
-  };
+    /// When they were last looked after.
+    TimePoint spared;
 
-  void Refresh();
-  void ReadAll();
+    // Of the thread of the rounds only.
+    bool asleep = false;
+    bool in_doubt = false;
+    bool misconfigured = false;
+
+    std::atomic<bool> claimed = false;
+  };
+  using Task = std::function<void()>;
+
+  /// Takes what the watch has told. Returns those that no task of an earlier round is busy with.
+  std::vector<std::shared_ptr<Tracked>> Refresh();
+  void ReadAll(std::span<const std::shared_ptr<Tracked>> all);
+  /// What is to be done, the urgent before what can wait.
+  std::vector<Task> TasksFor(std::span<const std::shared_ptr<Tracked>> all, kube::Deadline until,
+                             const std::stop_token& stop);
+  RoundSummary Summarize() const;
   std::optional<Demand> ReadOne(const ManagedHpa& hpa);
   /// What it says now. Nothing to be done in most cases.
   Decision Look(Tracked& tracked);
@@ -116,12 +138,12 @@ class ZeroController {
   static bool Shrinks(const Tracked& tracked);
   /// Whether pods are about to go, or marks of the last time are left.
   static bool MustSpareBusy(const Tracked& tracked);
-  void SpareBusy(Tracked& tracked, const std::stop_token& stop);
+  /// As many writes as can be made by `until`.
+  void SpareBusy(Tracked& tracked, kube::Deadline until, const std::stop_token& stop);
   std::vector<std::string> ReadBusy(const ManagedHpa& hpa) const;
-  void TellDone(Tracked& tracked, Action action, const std::string& text);
-  void Tell(Tracked& tracked, const Act& act, const std::string& reason);
+  void TellDone(const Tracked& tracked, Action action, const std::string& text);
+  void Tell(const Act& act, const std::string& reason);
   void TellProblems(Tracked& tracked);
-  void WriteEvents(Tracked& tracked, const std::stop_token& stop);
   /// Whether a write that begins now ends while this process leads.
   bool MayWrite() const;
 
@@ -130,7 +152,6 @@ class ZeroController {
   ZeroObserver& observer_;
   TargetClient targets_;
   PodClient pods_;
-  kube::EventRecorder events_;
 
   // Of the thread of the watch: a list that is not complete yet.
   std::optional<std::map<std::string, ManagedHpa>> listing_;
@@ -140,9 +161,12 @@ class ZeroController {
   std::map<std::string, ManagedHpa> hpas_;  // By namespace and name.
   bool watch_in_doubt_ = true;
 
-  // Of the thread of the rounds, and of those it starts, one for each HPA.
-  std::map<std::string, Tracked> tracked_;
-  bool no_doubt_about_hpas_ = false;
+  // Of the thread of the rounds.
+  std::map<std::string, std::shared_ptr<Tracked>> tracked_;
+
+  std::atomic<bool> no_doubt_about_hpas_ = false;
+
+  TaskRunner runner_;  // Last, so that it ends first.
 };
 
 }  // namespace server::zero

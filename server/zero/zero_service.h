@@ -8,6 +8,7 @@
 
 #include "server/kube/api.h"
 #include "server/kube/collection_watch.h"
+#include "server/kube/event_queue.h"
 #include "server/kube/leader_election.h"
 #include "server/zero/zero_controller.h"
 
@@ -32,6 +33,7 @@ class ZeroService {
 
   // In the order in which they need each other.
   kube::LeaderElection election_;
+  kube::EventQueue events_;
   ZeroController controller_;
   kube::CollectionWatch watch_;
   std::jthread rounds_;

@@ -52,14 +52,16 @@ def test_the_component_adds_the_flag_and_the_token_that_it_needs(component):
 def test_asleep_and_awake_and_asleep(sleeper):
     sleeper.apply(actions="wake,sleep", cool_down="3s")
     sleeper.wait_for(0)
-    assert "no job has waited or been in flight for 3 s" in sleeper.events("PutToSleep")[0]
+    (told,) = wait_until("an event", lambda: sleeper.events("PutToSleep"))
+    assert "no job has waited or been in flight for 3 s" in told
     sleeper.stays_at(0, seconds=5)
     began = time.monotonic()
     sleeper.add_jobs(3)
     wait_until("the first pod is there", sleeper.pods, timeout=30)
     print(f"\nfrom the first job to the first pod, measured by kubectl: {time.monotonic() - began:.2f} s")
     sleeper.wait_for(3)
-    assert f"from 0 to 3: redis_queue_length{{queue={sleeper.queue}}} is 3" in sleeper.events("Woken")[0]
+    (told,) = wait_until("an event", lambda: sleeper.events("Woken"))
+    assert f"from 0 to 3: redis_queue_length{{queue={sleeper.queue}}} is 3" in told
     sleeper.stays_at(3, seconds=8)  # The HPA has taken over, and agrees.
     sleeper.add_jobs(2)
     sleeper.wait_for(5)

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <memory>
 #include <mutex>
 #include <random>
@@ -53,6 +54,11 @@ class Cluster {
     });
   }
 
+  void AddEvent(const kube::ObjectReference& about, const kube::EventText& text) {
+    CHECK(about.uid == "u1");
+    events.push_back(text.reason + ": " + text.message);
+  }
+
   Json Hpa() const {
     const std::string status = hpa_has_looked
                                    ? R"({"currentReplicas":)" + std::to_string(replicas) + R"(,"desiredReplicas":)" +
@@ -80,11 +86,6 @@ class Cluster {
           200,
           R"({"resources":[{"name":"deployments/scale","kind":"Scale"},{"name":"deployments","kind":"Deployment"}]})",
           {}};
-    }
-    if (request.path.ends_with("/events")) {
-      events.push_back((*body)["reason"].String() + ": " + (*body)["message"].String());
-      CHECK((*body)["involvedObject"]["uid"].String() == "u1");
-      return {201, "{}", {}};
     }
     if (request.path.starts_with("/api/v1/namespaces/ns/pods")) {
       return AnswerPods(request);
@@ -208,8 +209,10 @@ class Harness {
            },
        .read_holders = [this](const QueueQuery&, TimePoint) { return holders; },
        .leads_until = [this] { return std::chrono::steady_clock::now() + seconds(leads ? 60 : -1); },
-       .identity = "me",
+       .add_event = [this](const kube::ObjectReference& about,
+                           const kube::EventText& text) { cluster.AddEvent(about, text); },
        .our_metrics = {"redis_queue_length"},
+       .round = std::chrono::hours(1),
        .clock = [this] { return now; }},
       observer};
 };
@@ -396,7 +399,7 @@ TEST_CASE("a failure is told, and tried again less and less often") {
   harness.Rounds(30);
   CHECK(puts > 3);
   CHECK(puts < 10);
-  CHECK(harness.cluster.events == Strings{"FailedToWake: forbidden"});  // The others are counted in it.
+  CHECK(harness.cluster.events == Strings(static_cast<std::size_t>(puts), "FailedToWake: forbidden"));
   harness.cluster.fault = [](const ApiRequest&) {};
   harness.Rounds(11);
   CHECK(harness.cluster.writes == Strings{"scale to 5"});
@@ -440,7 +443,8 @@ TEST_CASE("before idle pods go, the busy ones are marked, and nobody else's mark
     harness.holders = {.workers = {}, .doubt = "Redis is down"};
     harness.Rounds(3);
     CHECK(harness.cluster.pods == marked);
-    CHECK(harness.cluster.events == Strings{"FailedToSpareBusy: Cannot let idle pods go first: Redis is down"});
+    CHECK(harness.cluster.events ==
+          Strings(3, "FailedToSpareBusy: Cannot let idle pods go first: Redis is down"));
   }
   SECTION("a pod that is gone is no failure") {
     harness.cluster.pods.erase("w-b");
@@ -468,6 +472,117 @@ TEST_CASE("before idle pods go, the busy ones are marked, and nobody else's mark
     CHECK(harness.cluster.pods.at("w-d") == "5");
     CHECK(harness.cluster.pod_writes == 4);
   }
+}
+
+/// Targets that want to be woken, or whose pods want to be marked, behind an API server of which parts can hang.
+class Crowd {
+ public:
+  /// Whether a request is not answered before Release().
+  std::function<bool(const ApiRequest&)> hangs = [](const ApiRequest&) { return false; };
+  std::int64_t length = 0;
+
+  ~Crowd() { Release(); }
+
+  void Add(const std::string& name, const std::string& actions, std::int32_t replicas) {
+    const std::string size = std::to_string(replicas);
+    {
+      const std::lock_guard lock(mutex_);
+      replicas_[name] = replicas;
+    }
+    controller_.OnHpa(
+        *Json::Parse(R"({"metadata":{"namespace":"ns","name":")" + name + R"(","uid":")" + name +
+                     R"(","resourceVersion":"1","annotations":{"zero.queue-metrics.dev/actions":")" + actions +
+                     R"("}},"spec":{"scaleTargetRef":{"apiVersion":"apps/v1","kind":"Deployment","name":")" + name +
+                     R"("},"minReplicas":1,"maxReplicas":10,"metrics":[{"type":"External","external":{"metric":)" +
+                     R"({"name":"redis_queue_length","selector":{"matchLabels":{"queue":")" + actions +
+                     R"("}}},"target":{"type":"AverageValue","averageValue":"1"}}}]},"status":{"currentReplicas":)" +
+                     size + R"(,"desiredReplicas":)" + size + R"(,"conditions":[{"type":"AbleToScale"}]}})"),
+        false);
+  }
+
+  void Round() { controller_.Round({}); }
+  void Release() {
+    released_ = true;
+    released_.notify_all();
+  }
+  std::int32_t Replicas(const std::string& name) const {
+    const std::lock_guard lock(mutex_);
+    return replicas_.at(name);
+  }
+  bool Hang() const { return hang_; }
+
+ private:
+  ApiResponse Answer(const ApiRequest& request) {
+    if (hangs(request)) {
+      hang_ = true;
+      released_.wait(false);
+    }
+    if (request.path == "/apis/apps/v1") {
+      return {200, R"({"resources":[{"name":"deployments","kind":"Deployment"}]})", {}};
+    }
+    if (request.path.starts_with("/api/v1/namespaces/ns/pods")) {
+      return {200, R"({"items":[{"metadata":{"name":"pod-1"}},{"metadata":{"name":"pod-2"}}]})", {}};
+    }
+    std::string name = request.path.substr(0, request.path.find("/scale"));
+    name = name.substr(name.rfind('/') + 1);
+    const std::lock_guard lock(mutex_);
+    if (request.method == "PUT") {
+      replicas_.at(name) = static_cast<std::int32_t>(*(*Json::Parse(request.body))["spec"]["replicas"].Int());
+    }
+    return {200,
+            R"({"spec":{"replicas":)" + std::to_string(replicas_.at(name)) + R"(},"status":{"selector":"app=a"}})",
+            {}};
+  }
+
+  mutable std::mutex mutex_;
+  std::map<std::string, std::int32_t> replicas_;  // Guarded by mutex_.
+  std::atomic<bool> released_ = false;
+  std::atomic<bool> hang_ = false;
+  Silent observer_;
+  ZeroController controller_{
+      {.api = std::make_shared<test::FakeApi>([this](const ApiRequest& request) { return Answer(request); }),
+       .read =
+           [this](const std::vector<QueueQuery>& queries, TimePoint) {
+             std::vector<QueueReading> readings;
+             for (const QueueQuery& query : queries) {
+               readings.push_back({query.selector.ToString() == "queue=wake" ? length : 1, ""});
+             }
+             return readings;
+           },
+       .read_holders = [](const QueueQuery&, TimePoint) { return HoldersReading{Strings{"pod-1"}, ""}; },
+       .leads_until = [] { return std::chrono::steady_clock::now() + seconds(60); },
+       .add_event = [](const kube::ObjectReference&, const kube::EventText&) {},
+       .our_metrics = {"redis_queue_length"},
+       .round = std::chrono::milliseconds(10)},
+      observer_};
+};
+
+TEST_CASE("a wake waits neither for pods that are being marked nor for targets that cannot be scaled") {
+  Crowd crowd;
+  std::string others;
+  SECTION("pods") {
+    others = "spare-busy";
+    crowd.hangs = [](const ApiRequest& request) { return request.method == "PATCH"; };
+  }
+  SECTION("targets") {
+    others = "wake";
+    crowd.length = 1;
+    crowd.hangs = [](const ApiRequest& request) {
+      return request.method == "PUT" && !request.path.ends_with("/z/scale?timeout=1s");
+    };
+  }
+  for (int i = 0; i < 7; ++i) {
+    crowd.Add("a" + std::to_string(i), others, others == "wake" ? 0 : 2);
+  }
+  while (!crowd.Hang()) {
+    crowd.Round();
+  }
+  crowd.Add("z", "wake", 0);
+  crowd.length = 1;
+  while (crowd.Replicas("z") == 0) {
+    crowd.Round();
+  }
+  CHECK(crowd.Replicas("z") == 1);
 }
 
 /// What Redis says of one queue, unless it is down, late, or only remembered.
@@ -579,8 +694,9 @@ class World {
             .read = ReadFrom(queues_),
             .read_holders = ReadHoldersFrom(queues_),
             .leads_until = [&server] { return std::chrono::steady_clock::now() + seconds(server.leads ? 60 : -1); },
-            .identity = "me",
+            .add_event = [](const kube::ObjectReference&, const kube::EventText&) {},
             .our_metrics = queues_.List(),
+            .round = std::chrono::hours(1),
             .clock = [this] { return now_; }},
         server.observer);
   }
@@ -644,7 +760,7 @@ class World {
   }
 
   void Before(const ApiRequest& request) {
-    if (request.method != "GET" && !request.path.ends_with("/events")) {
+    if (request.method != "GET") {
       only_leaders_wrote_ = only_leaders_wrote_ && acting_->leads;
     }
     if (request.method == "GET" && Chance(20)) {
