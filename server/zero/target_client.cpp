@@ -15,7 +15,7 @@ using kube::Json;
 using wire::JsonStyle;
 using wire::JsonWriter;
 
-std::string TimeLimit() { return "?timeout=" + std::to_string(TargetClient::kPatience.count()) + "s"; }
+std::string TimeLimit(std::chrono::seconds patience) { return "?timeout=" + std::to_string(patience.count()) + "s"; }
 
 bool Written(const ApiResponse& response) {
   if (response.status == kube::kConflict) {
@@ -39,8 +39,8 @@ Scale TargetClient::ReadScale(const ManagedHpa& hpa, const std::stop_token& stop
 }
 
 bool TargetClient::WriteScale(const ManagedHpa& hpa, const Scale& found, std::int32_t replicas,
-                              const std::stop_token& stop) {
-  const std::string path = ScalePath(hpa, stop) + TimeLimit();
+                              std::chrono::seconds patience, const std::stop_token& stop) {
+  const std::string path = ScalePath(hpa, stop) + TimeLimit(patience);
   std::string body;
   JsonWriter json(body, JsonStyle::kCompact);
   json.BeginObject();
@@ -58,7 +58,8 @@ bool TargetClient::WriteScale(const ManagedHpa& hpa, const Scale& found, std::in
   json.Int(replicas);
   json.EndObject();
   json.EndObject();
-  return Written(api_->Send({.method = "PUT", .path = path, .body = std::move(body)}, Soon(), stop));
+  return Written(api_->Send({.method = "PUT", .path = path, .body = std::move(body)},
+                            std::chrono::steady_clock::now() + patience, stop));
 }
 
 bool TargetClient::WriteOwnership(const ManagedHpa& hpa, bool owns_zero, const std::stop_token& stop) {
@@ -87,7 +88,7 @@ bool TargetClient::WriteOwnership(const ManagedHpa& hpa, bool owns_zero, const s
   json.EndObject();
   return Written(api_->Send({.method = "PATCH",
                              .path = "/apis/autoscaling/v2/namespaces/" + Escaped(hpa.ns) +
-                                     "/horizontalpodautoscalers/" + Escaped(hpa.name) + "/status" + TimeLimit(),
+                                     "/horizontalpodautoscalers/" + Escaped(hpa.name) + "/status" + TimeLimit(kPatience),
                              .body = std::move(body),
                              .content_type = "application/strategic-merge-patch+json"},
                             Soon(), stop));

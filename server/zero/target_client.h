@@ -28,15 +28,18 @@ class TargetClient {
  public:
   explicit TargetClient(std::shared_ptr<kube::Api> api);
 
-  /// How long each call may take. A cluster that is slower than this is one to be careful with.
+  /// How long a call may take. A cluster that is slower than this is one to be careful with.
   static constexpr std::chrono::seconds kPatience{1};
+  /// How long a call may take that wakes a target: there may be webhooks on its way, and nothing is lost by it.
+  static constexpr std::chrono::seconds kWakePatience{5};
   /// When a call that begins now is late.
   static kube::Deadline Soon() { return std::chrono::steady_clock::now() + kPatience; }
 
   Scale ReadScale(const ManagedHpa& hpa, const std::stop_token& stop);
 
   /// Whether it was written: not if the target has changed since `found`.
-  bool WriteScale(const ManagedHpa& hpa, const Scale& found, std::int32_t replicas, const std::stop_token& stop);
+  bool WriteScale(const ManagedHpa& hpa, const Scale& found, std::int32_t replicas, std::chrono::seconds patience,
+                  const std::stop_token& stop);
 
   /// Whether it was written: not if the HPA has changed since.
   bool WriteOwnership(const ManagedHpa& hpa, bool owns_zero, const std::stop_token& stop);

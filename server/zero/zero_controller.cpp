@@ -321,13 +321,15 @@ bool ZeroController::Rescale(Tracked& tracked, Action action, const std::stop_to
     tracked.demand = ReadOne(tracked.hpa);
   }
   const Decision decision = Look(tracked);
-  if (decision.action != action || !MayWrite()) {
+  const seconds patience =
+      TimeToWrite(decision.replicas > 0 ? TargetClient::kWakePatience : TargetClient::kPatience);
+  if (decision.action != action || patience == seconds(0)) {
     return true;
   }
   if (action == Action::kSleep && (!no_doubt_about_hpas_ || steady_clock::now() - begin > TargetClient::kPatience)) {
     return true;
   }
-  if (!targets_.WriteScale(tracked.hpa, found, decision.replicas, stop)) {
+  if (!targets_.WriteScale(tracked.hpa, found, decision.replicas, patience, stop)) {
     return false;
   }
   tracked.replicas = decision.replicas;
@@ -436,6 +438,9 @@ void ZeroController::Tell(const Act& act, const std::string& reason) {
   options_.add_event(ReferenceTo(act.hpa), {.warning = act.failed, .reason = reason, .message = act.text});
 }
 
-bool ZeroController::MayWrite() const { return options_.leads_until() > TargetClient::Soon(); }
+seconds ZeroController::TimeToWrite(seconds wanted) const {
+  const auto left = options_.leads_until() - steady_clock::now();
+  return std::clamp(std::chrono::floor<seconds>(left), seconds(0), wanted);
+}
 
 }  // namespace server::zero

@@ -144,8 +144,9 @@ class ZeroController {
   void TellDone(const Tracked& tracked, Action action, const std::string& text);
   void Tell(const Act& act, const std::string& reason);
   void TellProblems(Tracked& tracked);
-  /// Whether a write that begins now ends while this process leads.
-  bool MayWrite() const;
+  /// For how long a write that begins now may take, so that it ends while this process leads; 0: there must be none.
+  std::chrono::seconds TimeToWrite(std::chrono::seconds wanted) const;
+  bool MayWrite() const { return TimeToWrite(TargetClient::kPatience) > std::chrono::seconds(0); }
 
   // Constant after construction.
   const ZeroControllerOptions options_;

@@ -31,6 +31,8 @@ class Cluster {
   std::string owns_zero = "False";
   int version = 1;
   int hpa_version = 1;
+  /// Of the last write of the scale.
+  seconds time_limit{0};
   bool hpa_has_looked = true;
   /// Called for each request before it is answered; may throw.
   std::function<void(const ApiRequest&)> fault = [](const ApiRequest&) {};
@@ -99,7 +101,10 @@ class Cluster {
               {}};
     }
     if (request.method == "PUT") {
-      CHECK(request.path == "/apis/apps/v1/namespaces/ns/deployments/worker/scale?timeout=1s");
+      const std::string limited = "/apis/apps/v1/namespaces/ns/deployments/worker/scale?timeout=";
+      REQUIRE(request.path.starts_with(limited));
+      time_limit = seconds(std::stoi(request.path.substr(limited.size())));
+      CHECK(time_limit <= ((*body)["spec"]["replicas"].Int() > 0 ? seconds(5) : seconds(1)));
       if ((*body)["metadata"]["resourceVersion"].String() != std::to_string(version)) {
         return {409, R"({"message":"the object has been modified"})", {}};
       }
@@ -199,6 +204,7 @@ class Harness {
   int readings = 0;
   HoldersReading holders;
   bool leads = true;
+  std::chrono::milliseconds lease_left = seconds(60);
   TimePoint now{seconds(1000)};
   ZeroController controller{
       {.api = cluster.Connect(),
@@ -208,7 +214,7 @@ class Harness {
              return std::vector<QueueReading>(queries.size(), {length, length ? "" : "Redis is down"});
            },
        .read_holders = [this](const QueueQuery&, TimePoint) { return holders; },
-       .leads_until = [this] { return std::chrono::steady_clock::now() + seconds(leads ? 60 : -1); },
+       .leads_until = [this] { return std::chrono::steady_clock::now() + (leads ? lease_left : seconds(-1)); },
        .add_event = [this](const kube::ObjectReference& about,
                            const kube::EventText& text) { cluster.AddEvent(about, text); },
        .our_metrics = {"redis_queue_length"},
@@ -234,6 +240,27 @@ TEST_CASE("a target is woken to what its queue needs, and its HPA is told why") 
   harness.Rounds(5);
   CHECK(harness.cluster.writes.size() == 1);
   CHECK(harness.observer.summary.asleep == 0);
+}
+
+TEST_CASE("a wake may take its time, but not longer than the Lease lasts") {
+  Harness harness;
+  harness.cluster.replicas = 0;
+  harness.HpaChanged();
+  harness.length = 5;
+  SECTION("a long time") {
+    harness.Round();
+    CHECK(harness.cluster.time_limit == seconds(5));
+  }
+  SECTION("some time") {
+    harness.lease_left = seconds(3);
+    harness.Round();
+    CHECK(harness.cluster.time_limit <= seconds(3));
+  }
+  SECTION("less than a second") {
+    harness.lease_left = std::chrono::milliseconds(999);
+    harness.Round();
+    CHECK(harness.cluster.writes.empty());
+  }
 }
 
 TEST_CASE("a target that somebody else put to 0 is woken, though nobody said so") {
@@ -568,7 +595,7 @@ TEST_CASE("a wake waits neither for pods that are being marked nor for targets t
     others = "wake";
     crowd.length = 1;
     crowd.hangs = [](const ApiRequest& request) {
-      return request.method == "PUT" && !request.path.ends_with("/z/scale?timeout=1s");
+      return request.method == "PUT" && !request.path.ends_with("/z/scale?timeout=5s");
     };
   }
   for (int i = 0; i < 7; ++i) {
