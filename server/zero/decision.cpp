@@ -11,8 +11,8 @@ namespace {
 constexpr std::int32_t kMostReplicas = std::numeric_limits<std::int32_t>::max();
 
 bool IsIdle(const Observation& seen) {
-  return seen.replicas.value_or(0) > 0 && seen.demand && seen.demand->unfinished == 0 &&
-         std::ranges::all_of(seen.demand->values, [](std::int64_t value) { return value == 0; });
+  return seen.replicas.value_or(0) > 0 && seen.demand.unfinished == 0 &&
+         std::ranges::all_of(seen.demand.values, [](const auto& value) { return value == 0; });
 }
 
 Decision Nothing(std::string reason) { return {Action::kNothing, 0, std::move(reason)}; }
@@ -40,30 +40,28 @@ Decision DecidePaused(const ManagedHpa& hpa, std::int32_t replicas) {
 }
 
 Decision DecideWake(const ManagedHpa& hpa, const Demand& demand) {
-  const auto size = SizeFromZero(hpa, demand.values);
+  const auto size = SizeFromZero(hpa, demand);
   if (!size) {
     return Nothing("behavior.scaleUp.selectPolicy is Disabled");
   }
   std::string reason;
   for (std::size_t i = 0; i < demand.values.size(); ++i) {
     const QueueMetric& queue = hpa.queues[i];
-    reason += (i == 0 ? "" : ", ") + queue.metric + "{" + queue.selector.ToString() + "} is " +
-              std::to_string(demand.values[i]);
+    reason += (i == 0 ? "" : ", ") + queue.metric + "{" + queue.selector.ToString() + "} " +
+              (demand.values[i] ? "is " + std::to_string(*demand.values[i]) : "cannot be read");
   }
   return {Action::kWake, *size, reason};
 }
 
 Decision DecideAtZero(const ManagedHpa& hpa, const Observation& seen, const Memory& memory) {
   const ZeroSettings& settings = hpa.settings;
-  if (settings.wake && seen.demand && std::ranges::any_of(seen.demand->values, [&](std::int64_t value) {
-        return value > settings.activation_threshold;
-      })) {
-    return DecideWake(hpa, *seen.demand);
+  if (settings.wake && NeedsWorkers(hpa, seen.demand)) {
+    return DecideWake(hpa, seen.demand);
   }
   if (settings.mend && hpa.min_replicas == 0 && !hpa.owns_zero && !memory.mended) {
     return {Action::kMend, 0, "the HPA does not wake a target that it did not scale to 0 itself"};
   }
-  return Nothing(seen.demand ? "no queue is above the activation threshold" : "the queue cannot be read");
+  return Nothing(seen.demand.IsComplete() ? "no queue is above the activation threshold" : "a queue cannot be read");
 }
 
 Decision DecideAboveZero(const ManagedHpa& hpa, const Observation& seen, const Memory& memory, std::int32_t replicas) {
@@ -73,8 +71,8 @@ Decision DecideAboveZero(const ManagedHpa& hpa, const Observation& seen, const M
   if (replicas > hpa.min_replicas) {
     return Nothing("the HPA has not come down to its minReplicas yet");
   }
-  if (!seen.demand) {
-    return Nothing("the queue cannot be read");
+  if (!seen.demand.IsComplete()) {
+    return Nothing("a queue cannot be read");
   }
   if (!memory.idle_since || seen.now - *memory.idle_since < hpa.settings.cool_down) {
     return Nothing("the cool-down is not over");
@@ -95,7 +93,7 @@ Memory Remember(Memory memory, const Observation& seen) {
   if (idle && !memory.idle_since) {
     memory.idle_since = seen.now;
   }
-  if (seen.demand) {
+  if (seen.demand.IsComplete()) {
     memory.last_reading = seen.now;
   }
   return memory;
@@ -135,22 +133,24 @@ Decision Decide(const ManagedHpa& hpa, const Observation& seen, const Memory& me
   return *seen.replicas == 0 ? DecideAtZero(hpa, seen, memory) : DecideAboveZero(hpa, seen, memory, *seen.replicas);
 }
 
-std::int32_t SizeFor(const ManagedHpa& hpa, std::span<const std::int64_t> values) {
+std::int32_t SizeFor(const ManagedHpa& hpa, const Demand& demand) {
   double wanted = 0;
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    constexpr double kMilli = 1000;
-    const auto target = static_cast<double>(hpa.queues[i].target_milli);
-    wanted = std::max(wanted, std::ceil(static_cast<double>(values[i]) * kMilli / target));
+  for (std::size_t i = 0; i < demand.values.size(); ++i) {
+    if (const auto& value = demand.values[i]) {
+      constexpr double kMilli = 1000;
+      const auto target = static_cast<double>(hpa.queues[i].target_milli);
+      wanted = std::max(wanted, std::ceil(static_cast<double>(*value) * kMilli / target));
+    }
   }
   return Within(hpa, wanted >= kMostReplicas ? kMostReplicas : static_cast<std::int32_t>(wanted));
 }
 
-std::optional<std::int32_t> SizeFromZero(const ManagedHpa& hpa, std::span<const std::int64_t> values) {
+std::optional<std::int32_t> SizeFromZero(const ManagedHpa& hpa, const Demand& demand) {
   if (!hpa.first_step) {
     return std::nullopt;
   }
   // Where its first step is none at all, as with a percentage, the HPA would stay at 0 for ever.
-  return Within(hpa, std::min(SizeFor(hpa, values), std::max(*hpa.first_step, 1)));
+  return Within(hpa, std::min(SizeFor(hpa, demand), std::max(*hpa.first_step, 1)));
 }
 
 }  // namespace server::zero

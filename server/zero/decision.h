@@ -4,11 +4,10 @@
 #include <chrono>
 #include <cstdint>
 #include <optional>
-#include <span>
 #include <string>
 #include <string_view>
-#include <vector>
 
+#include "server/zero/demand.h"
 #include "server/zero/managed_hpa.h"
 
 namespace server::zero {
@@ -18,18 +17,10 @@ using TimePoint = std::chrono::steady_clock::time_point;
 /// A reading older than this has not seen what came since; the cool-down begins anew.
 inline constexpr std::chrono::seconds kLongestGap{10};
 
-/// What the queues of one HPA say.
-struct Demand {
-  /// For each of ManagedHpa::queues, in their order.
-  std::vector<std::int64_t> values;
-  /// Jobs that wait or are in flight, over all of them. Only read for those who want to sleep.
-  std::int64_t unfinished = 0;
-};
-
 /// What is known at one moment. What is not there is in doubt.
 struct Observation {
   TimePoint now;
-  std::optional<Demand> demand;
+  Demand demand;
   std::optional<std::int32_t> replicas;
 };
 
@@ -65,14 +56,15 @@ struct Decision {
   std::string reason;
 };
 
-/// `memory` knows `seen` already. Never scales down what is in doubt, and wakes only on a reading.
+/// `memory` knows `seen` already. Never scales down what is in doubt, and wakes on any reading that is there.
 Decision Decide(const ManagedHpa& hpa, const Observation& seen, const Memory& memory);
 
-/// The size that the HPA comes to in the end: the largest of ceil(value / target), within its limits.
-std::int32_t SizeFor(const ManagedHpa& hpa, std::span<const std::int64_t> values);
+/// The size that the HPA comes to in the end: the largest of ceil(value / target), within its limits. As for the HPA,
+/// what is in doubt counts for nothing; it does not scale down then.
+std::int32_t SizeFor(const ManagedHpa& hpa, const Demand& demand);
 
 /// The size that the HPA would give a target at 0, and at least 1 if any value is positive: the largest of
 /// ceil(value / target), within its limits and the first step of its behaviour. Nothing if that forbids scaling up.
-std::optional<std::int32_t> SizeFromZero(const ManagedHpa& hpa, std::span<const std::int64_t> values);
+std::optional<std::int32_t> SizeFromZero(const ManagedHpa& hpa, const Demand& demand);
 
 }  // namespace server::zero

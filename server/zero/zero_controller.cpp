@@ -13,7 +13,6 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 using std::chrono::steady_clock;
 
-constexpr std::string_view kUnfinished = "redis_queue_length";
 // The rest of a round's second is for what follows from the reading.
 constexpr milliseconds kReadTime{800};
 constexpr milliseconds kLeastTime{200};
@@ -31,46 +30,6 @@ std::string KeyOf(const kube::Json& hpa) {
 
 bool WorthReading(const ManagedHpa& hpa) {
   return hpa.problems.empty() && !hpa.settings.paused && !hpa.settings.paused_at;
-}
-
-/// The queries of one HPA: one for each of its metrics, then, for those who want to sleep, what is unfinished in the
-/// same queues where the metric itself does not say so.
-std::vector<QueueQuery> QueriesOf(const ManagedHpa& hpa) {
-  std::vector<QueueQuery> queries;
-  for (const QueueMetric& queue : hpa.queues) {
-    queries.push_back({hpa.ns, queue.metric, queue.selector});
-  }
-  if (hpa.settings.sleep) {
-    for (const QueueMetric& queue : hpa.queues) {
-      if (queue.metric != kUnfinished) {
-        queries.push_back({hpa.ns, std::string(kUnfinished), queue.selector});
-      }
-    }
-  }
-  return queries;
-}
-
-/// `readings` are those of QueriesOf().
-std::optional<Demand> DemandFrom(const ManagedHpa& hpa, std::span<const QueueReading> readings) {
-  Demand demand;
-  for (std::size_t i = 0; i < readings.size(); ++i) {
-    const auto& value = readings[i].value;
-    if (!value) {
-      return std::nullopt;
-    }
-    if (i < hpa.queues.size()) {
-      demand.values.push_back(*value);
-    }
-    if (i >= hpa.queues.size() || hpa.queues[i].metric == kUnfinished) {
-      demand.unfinished = std::max(demand.unfinished, *value);
-    }
-  }
-  return demand;
-}
-
-bool NeedsWorkers(const ManagedHpa& hpa, const std::optional<Demand>& demand) {
-  return demand && std::ranges::any_of(demand->values,
-                                       [&](std::int64_t value) { return value > hpa.settings.activation_threshold; });
 }
 
 /// What the events about an act are called.
@@ -196,7 +155,7 @@ void ZeroController::ReadAll(std::span<const std::shared_ptr<Tracked>> all) {
   std::vector<QueueQuery> queries;
   std::vector<std::pair<Tracked*, std::size_t>> owners;
   for (const auto& tracked : all) {
-    tracked->demand.reset();
+    tracked->demand = {};
     if (WorthReading(tracked->hpa)) {
       auto own = QueriesOf(tracked->hpa);
       owners.emplace_back(tracked.get(), own.size());
@@ -253,7 +212,7 @@ RoundSummary ZeroController::Summarize() const {
   for (const auto& [key, tracked] : tracked_) {
     if (!tracked->claimed) {
       tracked->asleep = tracked->replicas == 0;
-      tracked->in_doubt = WorthReading(tracked->hpa) && !tracked->demand;
+      tracked->in_doubt = WorthReading(tracked->hpa) && !tracked->demand.IsComplete();
       tracked->misconfigured = !tracked->hpa.problems.empty();
     }
     summary.asleep += tracked->asleep ? 1 : 0;
@@ -263,7 +222,7 @@ RoundSummary ZeroController::Summarize() const {
   return summary;
 }
 
-std::optional<Demand> ZeroController::ReadOne(const ManagedHpa& hpa) {
+Demand ZeroController::ReadOne(const ManagedHpa& hpa) {
   return DemandFrom(hpa, options_.read(QueriesOf(hpa), steady_clock::now() + kReadTime));
 }
 
@@ -358,11 +317,11 @@ void ZeroController::Own(Tracked& tracked, const Decision& decision, const std::
 
 bool ZeroController::Shrinks(const Tracked& tracked) {
   const auto there = std::max(std::ssize(tracked.pods), std::ptrdiff_t{*tracked.replicas});
-  return SizeFor(tracked.hpa, tracked.demand->values) < there;
+  return SizeFor(tracked.hpa, tracked.demand) < there;
 }
 
 bool ZeroController::MustSpareBusy(const Tracked& tracked) {
-  if (!tracked.hpa.settings.spare_busy || !tracked.demand || !tracked.replicas) {
+  if (!tracked.hpa.settings.spare_busy || !tracked.demand.IsComplete() || !tracked.replicas) {
     return false;
   }
   return Shrinks(tracked) ||

@@ -101,7 +101,7 @@ class ZeroController {
     std::optional<std::int32_t> replicas;
     Memory memory;
     bool needy = false;
-    std::optional<Demand> demand;
+    Demand demand;
     int failures = 0;
     TimePoint not_before;
     std::vector<std::string> told_problems;
@@ -127,7 +127,7 @@ class ZeroController {
   std::vector<Task> TasksFor(std::span<const std::shared_ptr<Tracked>> all, kube::Deadline until,
                              const std::stop_token& stop);
   RoundSummary Summarize() const;
-  std::optional<Demand> ReadOne(const ManagedHpa& hpa);
+  Demand ReadOne(const ManagedHpa& hpa);
   /// What it says now. Nothing to be done in most cases.
   Decision Look(Tracked& tracked);
   void Handle(Tracked& tracked, const std::stop_token& stop);

@@ -114,7 +114,7 @@ TEST_CASE("what is done follows from the target's size, the queue, and what the 
 
 TEST_CASE("the size from zero is the HPA's") {
   struct Size {
-    std::vector<std::int64_t> values;
+    std::vector<std::optional<std::int64_t>> values;
     std::vector<std::int64_t> targets_milli;
     std::int32_t min, max;
     std::optional<std::int32_t> first_step;
@@ -126,6 +126,7 @@ TEST_CASE("the size from zero is the HPA's") {
       {{9}, {3000}, 1, 10, 10, 3},
       {{1}, {500}, 1, 10, 10, 2},
       {{1, 9, 4}, {1000, 2000, 1000}, 1, 10, 10, 5},  // The largest, not the sum.
+      {{1, std::nullopt, 4}, {1000, 1000, 1000}, 1, 10, 10, 4},  // What the HPA can read decides for it, too.
       {{50}, {1000}, 1, 10, 100, 10},
       {{50}, {1000}, 1, 100, 4, 4},
       {{1}, {1000}, 3, 10, 10, 3},
@@ -142,8 +143,8 @@ TEST_CASE("the size from zero is the HPA's") {
     for (const std::int64_t target : c.targets_milli) {
       hpa.queues.push_back({"redis_queue_length", {}, target});
     }
-    CAPTURE(c.values, c.targets_milli);
-    CHECK(SizeFromZero(hpa, c.values) == c.size);
+    CAPTURE(c.targets_milli, c.min, c.max);
+    CHECK(SizeFromZero(hpa, {c.values, {}}) == c.size);
   }
 }
 
@@ -200,6 +201,20 @@ TEST_CASE("work that only another metric sees keeps a target awake") {
   CHECK(Decide(hpa, seen, Remember(Rested(), seen)).action == Action::kNothing);
   const Observation delayed{kStart, Demand{{1}, 0}, 1};
   CHECK(Decide(hpa, delayed, Remember(Rested(), delayed)).action == Action::kNothing);
+}
+
+TEST_CASE("a metric that cannot be read keeps nobody asleep that another one would wake, and puts nobody to sleep") {
+  ManagedHpa hpa = SomeHpa();
+  hpa.queues.push_back({"redis_queue_length", metrics::LabelSelector::Parse("queue=lost"), 1000});
+  const Observation asleep{kStart, {{2, std::nullopt}, std::nullopt}, 0};
+  const Decision woken = Decide(hpa, asleep, Remember({}, asleep));
+  CHECK(woken.action == Action::kWake);
+  CHECK(woken.replicas == 2);
+  CHECK(woken.reason == "redis_queue_length{queue=jobs} is 2, redis_queue_length{queue=lost} cannot be read");
+  const Observation idle{kStart, {{0, std::nullopt}, std::nullopt}, 1};
+  CHECK(Decide(hpa, idle, Remember(Rested(), idle)).action == Action::kNothing);
+  const Observation still_asleep{kStart, {{0, std::nullopt}, std::nullopt}, 0};
+  CHECK(Decide(hpa, still_asleep, Remember({}, still_asleep)).action == Action::kNothing);
 }
 
 TEST_CASE("a spell of zero is mended once, however the HPA takes it") {

@@ -38,7 +38,8 @@ class Cluster {
   std::function<void(const ApiRequest&)> fault = [](const ApiRequest&) {};
   /// Called for each request that was answered; if it throws, the answer is lost.
   std::function<void(const ApiRequest&)> answered = [](const ApiRequest&) {};
-  std::string metric = "redis_queue_length";
+  /// Of the same queue.
+  std::vector<std::string> metrics{"redis_queue_length"};
 
   /// Their deletion costs.
   std::map<std::string, std::string> pods;
@@ -67,16 +68,20 @@ class Cluster {
                                          std::to_string(replicas) +
                                          R"(,"conditions":[{"type":"ScaledToZero","status":")" + owns_zero + R"("}]})"
                                    : R"({"desiredReplicas":0})";
+    std::string sources;
+    for (const std::string& metric : metrics) {
+      sources += (sources.empty() ? "" : ",") + std::string(R"({"type":"External","external":{"metric":{"name":")") +
+                 metric +
+                 R"(","selector":{"matchLabels":{"queue":"jobs"}}},"target":{"type":"AverageValue","averageValue":"1"}}})";
+    }
     return *Json::Parse(
         R"({"metadata":{"namespace":"ns","name":"executor","uid":"u1","resourceVersion":")" +
         std::to_string(hpa_version) + R"(","annotations":{)" + annotations +
         R"(}},"spec":{"scaleTargetRef":{"apiVersion":"apps/v1","kind":"Deployment","name":"worker"},"minReplicas":)" +
         std::to_string(min_replicas) +
         R"(,"maxReplicas":10,"behavior":{"scaleUp":{"policies":[{"type":"Pods","value":10}]}},)"
-        R"("metrics":[{"type":"External","external":{"metric":{"name":")" +
-        metric +
-        R"(","selector":{"matchLabels":{"queue":"jobs"}}},"target":{"type":"AverageValue","averageValue":"1"}}}]},"status":)" +
-        status + "}");
+        R"("metrics":[)" +
+        sources + R"(]},"status":)" + status + "}");
   }
 
  private:
@@ -652,7 +657,9 @@ class Queues final : public metrics::MetricProvider {
 class World {
  public:
   explicit World(unsigned seed) : random_(seed), faults_(Between(0, 12)), arrivals_(Between(1, 8)) {
-    cluster_.metric = Chance(50) ? "redis_queue_length" : "redis_queue_waiting";
+    static const std::array<Strings, 3> kMetrics{
+        {{"redis_queue_length"}, {"redis_queue_waiting"}, {"redis_queue_waiting", "redis_queue_length"}}};
+    cluster_.metrics = kMetrics[static_cast<std::size_t>(Between(0, 2))];
     cluster_.hpa_has_looked = Chance(80);
     ChangeHpa();
     cluster_.fault = [this](const ApiRequest& request) { Before(request); };
