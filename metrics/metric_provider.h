@@ -26,6 +26,8 @@ struct MetricSample {
   std::int64_t value = 0;
   /// When the value was read, not when it was answered.
   std::chrono::system_clock::time_point timestamp;
+  /// Nobody has read this value: it is what the configuration wants answered for a queue that cannot be read.
+  bool made_up = false;
 };
 
 struct MetricQuery {

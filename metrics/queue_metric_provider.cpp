@@ -147,7 +147,7 @@ class QueueMetricProvider::Query : public std::enable_shared_from_this<Query> {
     if (!policy.value || !counts_jobs) return std::nullopt;
     // Nobody has read this value, so its time is that of what was read last, if anything was.
     const auto last = provider_.last_readings_.Find(question, std::chrono::nanoseconds::max());
-    return QueueReading{{.waiting = *policy.value}, last ? last->timestamp : std::chrono::system_clock::now()};
+    return QueueReading{{.waiting = *policy.value}, last ? last->timestamp : std::chrono::system_clock::now(), true};
   }
 
   void Answer() {
@@ -155,7 +155,7 @@ class QueueMetricProvider::Query : public std::enable_shared_from_this<Query> {
     samples.reserve(queues_.size());
     for (std::size_t i = 0; i < queues_.size(); ++i) {
       samples.push_back({std::move(queues_[i].labels), ValueOf(metric_, queues_[i].wanted, readings_[i]->counts),
-                         readings_[i]->timestamp});
+                         readings_[i]->timestamp, readings_[i]->made_up});
     }
     callback_(std::move(samples));
   }

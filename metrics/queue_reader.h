@@ -38,6 +38,8 @@ struct QueueReading {
   QueueCounts counts;
   /// When the answer had arrived.
   std::chrono::system_clock::time_point timestamp;
+  /// As in MetricSample; none that a QueueReader has read.
+  bool made_up = false;
 };
 
 /// The error of one queue leaves the others alone.

@@ -15,6 +15,9 @@ QueueReading Sum(const std::vector<metrics::MetricSample>& samples, std::chrono:
   constexpr std::int64_t kLargest = std::numeric_limits<std::int64_t>::max();
   std::int64_t sum = 0;
   for (const metrics::MetricSample& sample : samples) {
+    if (sample.made_up) {
+      return {.value = {}, .doubt = "the value is made up, for the queue cannot be read"};
+    }
     if (sample.timestamp < begin) {
       return {.value = {}, .doubt = "the value was read before it was asked for"};
     }

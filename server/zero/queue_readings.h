@@ -42,13 +42,14 @@ struct HoldersReading {
 using ReadHolders =
     std::function<HoldersReading(const QueueQuery& query, std::chrono::steady_clock::time_point deadline)>;
 
-/// Reads from `provider`, which must outlive the function. A value that is held from before the call is a doubt.
+/// Reads from `provider`, which must outlive the function. A value that is held from before the call, or made up, is a
+/// doubt.
 ReadQueues ReadFrom(metrics::MetricProvider& provider);
 
 /// As ReadFrom().
 ReadHolders ReadHoldersFrom(metrics::MetricProvider& provider);
 
-/// The sum of samples that were all read after `begin`; else a doubt.
+/// The sum of samples that were all really read, after `begin`; else a doubt.
 QueueReading Sum(const std::vector<metrics::MetricSample>& samples, std::chrono::system_clock::time_point begin);
 
 }  // namespace server::zero

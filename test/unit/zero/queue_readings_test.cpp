@@ -26,12 +26,14 @@ TEST_CASE("a reading is the sum of its samples") {
   CHECK(provider.asked.deadline == deadline);
 }
 
-TEST_CASE("what is held from before, missing or failed is a doubt") {
+TEST_CASE("what is held from before, made up, missing or failed is a doubt") {
   const auto begin = system_clock::now();
   constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max();
   CHECK_FALSE(Sum({}, begin).value);
   CHECK_FALSE(Sum({{{}, 0, begin - seconds(1)}}, begin).value);
   CHECK_FALSE(Sum({{{}, 0, begin}, {{}, 0, begin - seconds(1)}}, begin).value);
+  CHECK_FALSE(Sum({{{}, 3, begin, true}}, begin).value);
+  CHECK_FALSE(Sum({{{}, 0, begin}, {{}, 3, begin + seconds(1), true}}, begin).value);
   CHECK(Sum({{{}, 0, begin}}, begin).value == 0);
   CHECK(Sum({{{}, kMost, begin}, {{}, kMost, begin}}, begin).value == kMost);
 

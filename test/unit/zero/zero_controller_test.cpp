@@ -625,6 +625,7 @@ class Queues final : public metrics::MetricProvider {
   /// Called for each reading.
   std::function<bool()> fails = [] { return false; };
   std::function<bool()> is_held = [] { return false; };
+  std::function<bool()> is_made_up = [] { return false; };
 
   /// From now on, a reading can be held from this moment.
   void Remember() { before_.push_back({Samples(waiting), Samples(waiting + busy)}); }
@@ -636,6 +637,9 @@ class Queues final : public metrics::MetricProvider {
     }
     if (is_held() && !before_.empty()) {
       return callback(before_[before_.size() - 1 - std::min<std::size_t>(before_.size() - 1, 5)][metric]);
+    }
+    if (is_made_up()) {
+      return callback(Answer{{{}, 3, std::chrono::system_clock::now(), true}});
     }
     callback(Samples(metric == 0 ? waiting : waiting + busy));
   }
@@ -666,6 +670,7 @@ class World {
     cluster_.answered = [this](const ApiRequest&) { After(); };
     queues_.fails = [this] { return Chance(faults_); };
     queues_.is_held = [this] { return Chance(faults_ / 2); };
+    queues_.is_made_up = [this] { return Chance(faults_ / 2); };
     servers_[0].leads = true;
     for (Server& server : servers_) {
       server.controller = MakeController(server);
@@ -706,6 +711,7 @@ class World {
 
   bool BusyAreThere() const { return busy_are_there_ && cluster_.replicas >= queues_.busy; }
   bool OnlyLeadersWrote() const { return only_leaders_wrote_; }
+  bool WokenForJobs() const { return woken_for_jobs_; }
 
   int wakes = 0;
   int sleeps = 0;
@@ -805,6 +811,9 @@ class World {
     if (request.method == "GET" && Chance(5)) {
       acting_->leads = false;
     }
+    if (request.method == "PUT" && cluster_.replicas == 0) {
+      woken_for_jobs_ = woken_for_jobs_ && queues_.waiting > 0;
+    }
     if (request.method == "PUT" && Chance(20)) {
       // Somebody is faster, and jobs are taken.
       ++queues_.waiting;
@@ -830,6 +839,7 @@ class World {
   int arrivals_;
   bool busy_are_there_ = true;
   bool only_leaders_wrote_ = true;
+  bool woken_for_jobs_ = true;
   TimePoint now_{seconds(1000)};
   Cluster cluster_;
   Queues queues_;
@@ -837,7 +847,7 @@ class World {
   Server* acting_ = nullptr;
 };
 
-TEST_CASE("whatever fails, the target never goes below its busy workers, and only a leader writes") {
+TEST_CASE("whatever fails, no target goes below its busy workers or wakes without a job, and only a leader writes") {
   int wakes = 0;
   int sleeps = 0;
   for (unsigned seed = 0; seed < 300; ++seed) {
@@ -847,6 +857,7 @@ TEST_CASE("whatever fails, the target never goes below its busy workers, and onl
       CAPTURE(seed, step);
       REQUIRE(world.BusyAreThere());
       REQUIRE(world.OnlyLeadersWrote());
+      REQUIRE(world.WokenForJobs());
     }
     wakes += world.wakes;
     sleeps += world.sleeps;
