@@ -25,6 +25,10 @@ bool Written(const ApiResponse& response) {
   return true;
 }
 
+std::string PathOf(const ManagedHpa& hpa) {
+  return "/apis/autoscaling/v2/namespaces/" + Escaped(hpa.ns) + "/horizontalpodautoscalers/" + Escaped(hpa.name);
+}
+
 }  // namespace
 
 TargetClient::TargetClient(std::shared_ptr<kube::Api> api) : api_(std::move(api)) {}
@@ -62,6 +66,12 @@ bool TargetClient::WriteScale(const ManagedHpa& hpa, const Scale& found, std::in
                             std::chrono::steady_clock::now() + patience, stop));
 }
 
+bool TargetClient::IsUnchanged(const ManagedHpa& hpa, const std::stop_token& stop) {
+  const ApiResponse response = api_->Send({.method = "GET", .path = PathOf(hpa), .body = {}}, Soon(), stop);
+  return response.status != kube::kNotFound &&
+         kube::ObjectIn(response)["metadata"]["resourceVersion"].String() == hpa.resource_version;
+}
+
 bool TargetClient::WriteOwnership(const ManagedHpa& hpa, bool owns_zero, const std::stop_token& stop) {
   std::string body;
   JsonWriter json(body, JsonStyle::kCompact);
@@ -87,8 +97,7 @@ bool TargetClient::WriteOwnership(const ManagedHpa& hpa, bool owns_zero, const s
   json.EndObject();
   json.EndObject();
   return Written(api_->Send({.method = "PATCH",
-                             .path = "/apis/autoscaling/v2/namespaces/" + Escaped(hpa.ns) +
-                                     "/horizontalpodautoscalers/" + Escaped(hpa.name) + "/status" + TimeLimit(kPatience),
+                             .path = PathOf(hpa) + "/status" + TimeLimit(kPatience),
                              .body = std::move(body),
                              .content_type = "application/strategic-merge-patch+json"},
                             Soon(), stop));

@@ -1,4 +1,5 @@
-// The two things of an HPA that are read and written here: the scale of its target, and its condition ScaledToZero.
+// What is read and written of an HPA here: the scale of its target, whether it is still as it was, and its condition
+// ScaledToZero.
 #pragma once
 
 #include <cstdint>
@@ -40,6 +41,9 @@ class TargetClient {
   /// Whether it was written: not if the target has changed since `found`.
   bool WriteScale(const ManagedHpa& hpa, const Scale& found, std::int32_t replicas, std::chrono::seconds patience,
                   const std::stop_token& stop);
+
+  /// Whether the HPA has neither changed nor gone since.
+  bool IsUnchanged(const ManagedHpa& hpa, const std::stop_token& stop);
 
   /// Whether it was written: not if the HPA has changed since.
   bool WriteOwnership(const ManagedHpa& hpa, bool owns_zero, const std::stop_token& stop);

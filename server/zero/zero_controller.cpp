@@ -275,6 +275,9 @@ bool ZeroController::Rescale(Tracked& tracked, Action action, const std::stop_to
   const auto begin = steady_clock::now();
   const Scale found = targets_.ReadScale(tracked.hpa, stop);
   tracked.replicas = found.replicas;
+  if (action != Action::kWake && !targets_.IsUnchanged(tracked.hpa, stop)) {
+    return true;  // The watch will say how, unless it has died without a word.
+  }
   if (action == Action::kSleep) {
     // As late as can be: between this reading and the write, a job can still come.
     tracked.demand = ReadOne(tracked.hpa);

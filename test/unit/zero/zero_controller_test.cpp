@@ -34,6 +34,7 @@ class Cluster {
   /// Of the last write of the scale.
   seconds time_limit{0};
   bool hpa_has_looked = true;
+  bool hpa_is_gone = false;
   /// Called for each request before it is answered; may throw.
   std::function<void(const ApiRequest&)> fault = [](const ApiRequest&) {};
   /// Called for each request that was answered; if it throws, the answer is lost.
@@ -96,6 +97,13 @@ class Cluster {
     }
     if (request.path.starts_with("/api/v1/namespaces/ns/pods")) {
       return AnswerPods(request);
+    }
+    if (request.method == "GET" && request.path.starts_with("/apis/autoscaling")) {
+      CHECK(request.path == "/apis/autoscaling/v2/namespaces/ns/horizontalpodautoscalers/executor");
+      if (hpa_is_gone) {
+        return {404, R"({"message":"not found"})", {}};
+      }
+      return {200, R"({"metadata":{"resourceVersion":")" + std::to_string(hpa_version) + "\"}}", {}};
     }
     if (request.method == "GET") {
       CHECK(request.path == "/apis/apps/v1/namespaces/ns/deployments/worker/scale");
@@ -320,7 +328,19 @@ TEST_CASE("nothing is put to sleep while anything is in doubt") {
     harness.cluster.fault = [](const ApiRequest&) { throw ApiError(ApiError::Kind::kTimeout, "too late"); };
   }
   SECTION("the size of the target") { harness.cluster.replicas = 3; }
+  SECTION("a change of the HPA that the watch has not told") { ++harness.cluster.hpa_version; }
+  SECTION("an HPA of which the watch has not told that it is gone") { harness.cluster.hpa_is_gone = true; }
   harness.Round();
+  CHECK(harness.cluster.writes.empty());
+}
+
+TEST_CASE("a pause that the watch has not told to be over is not begun any more") {
+  Harness harness;
+  harness.cluster.annotations += R"(,"zero.queue-metrics.dev/paused-at":"0")";
+  harness.cluster.replicas = 4;
+  harness.HpaChanged();
+  ++harness.cluster.hpa_version;
+  harness.Rounds(3);
   CHECK(harness.cluster.writes.empty());
 }
 
@@ -392,7 +412,9 @@ TEST_CASE("a pause at 0 is kept from the HPA") {
   harness.cluster.replicas = 4;
   harness.HpaChanged();
   harness.length = 9;
-  harness.Rounds(3);
+  harness.Round();
+  harness.controller.OnHpa(harness.cluster.Hpa(), false);
+  harness.Rounds(2);
   CHECK(harness.cluster.writes == Strings{"ScaledToZero False", "scale to 0"});
   CHECK(harness.readings == 0);
 }
@@ -712,6 +734,7 @@ class World {
   bool BusyAreThere() const { return busy_are_there_ && cluster_.replicas >= queues_.busy; }
   bool OnlyLeadersWrote() const { return only_leaders_wrote_; }
   bool WokenForJobs() const { return woken_for_jobs_; }
+  bool AskedToSleep() const { return asked_to_sleep_; }
 
   int wakes = 0;
   int sleeps = 0;
@@ -813,6 +836,9 @@ class World {
     }
     if (request.method == "PUT" && cluster_.replicas == 0) {
       woken_for_jobs_ = woken_for_jobs_ && queues_.waiting > 0;
+    } else if (request.method == "PUT") {
+      asked_to_sleep_ = asked_to_sleep_ && cluster_.annotations.find("sleep") != std::string::npos &&
+                        cluster_.annotations.find("paused") == std::string::npos && cluster_.min_replicas > 0;
     }
     if (request.method == "PUT" && Chance(20)) {
       // Somebody is faster, and jobs are taken.
@@ -840,6 +866,7 @@ class World {
   bool busy_are_there_ = true;
   bool only_leaders_wrote_ = true;
   bool woken_for_jobs_ = true;
+  bool asked_to_sleep_ = true;
   TimePoint now_{seconds(1000)};
   Cluster cluster_;
   Queues queues_;
@@ -858,6 +885,7 @@ TEST_CASE("whatever fails, no target goes below its busy workers or wakes withou
       REQUIRE(world.BusyAreThere());
       REQUIRE(world.OnlyLeadersWrote());
       REQUIRE(world.WokenForJobs());
+      REQUIRE(world.AskedToSleep());
     }
     wakes += world.wakes;
     sleeps += world.sleeps;
