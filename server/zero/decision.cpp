@@ -11,7 +11,7 @@ namespace {
 constexpr std::int32_t kMostReplicas = std::numeric_limits<std::int32_t>::max();
 
 bool IsIdle(const Observation& seen) {
-  return seen.replicas.value_or(0) > 0 && seen.demand.unfinished == 0 &&
+  return !seen.hpa_in_doubt && seen.replicas.value_or(0) > 0 && seen.demand.unfinished == 0 &&
          std::ranges::all_of(seen.demand.values, [](const auto& value) { return value == 0; });
 }
 

@@ -22,11 +22,13 @@ struct Observation {
   TimePoint now;
   Demand demand;
   std::optional<std::int32_t> replicas;
+  /// The HPA may have changed without a word.
+  bool hpa_in_doubt = false;
 };
 
 /// What was seen of an HPA before.
 struct Memory {
-  /// Since when every reading said that there is no work, while there were replicas.
+  /// Since when everything that was seen said that there is no work, while there were replicas.
   std::optional<TimePoint> idle_since;
   std::optional<TimePoint> last_reading;
   /// The HPA was given this spell of zero once. It may have refused: without the gate HPAScaleToZero it takes the

@@ -99,10 +99,7 @@ void ZeroController::OnListed() {
 }
 
 void ZeroController::OnWatchFailure(std::string_view cause) {
-  {
-    const std::lock_guard lock(mutex_);
-    watch_in_doubt_ = true;
-  }
+  watch_in_doubt_ = true;
   observer_.OnTrouble("cannot list or watch the HPAs", cause);
 }
 
@@ -147,7 +144,6 @@ std::vector<std::shared_ptr<ZeroController::Tracked>> ZeroController::Refresh() 
     }
     unclaimed.push_back(tracked);
   }
-  no_doubt_about_hpas_ = !watch_in_doubt_;
   return unclaimed;
 }
 
@@ -227,7 +223,7 @@ Demand ZeroController::ReadOne(const ManagedHpa& hpa) {
 }
 
 Decision ZeroController::Look(Tracked& tracked) {
-  const Observation seen{options_.clock(), tracked.demand, tracked.replicas};
+  const Observation seen{options_.clock(), tracked.demand, tracked.replicas, watch_in_doubt_};
   tracked.memory = Remember(tracked.memory, seen);
   return Decide(tracked.hpa, seen, tracked.memory);
 }
@@ -235,11 +231,13 @@ Decision ZeroController::Look(Tracked& tracked) {
 void ZeroController::Handle(Tracked& tracked, const std::stop_token& stop) {
   Decision decision;
   try {
+    std::optional<Scale> found;
     if (!tracked.replicas) {
-      tracked.replicas = targets_.ReadScale(tracked.hpa, stop).replicas;
+      found = targets_.ReadScale(tracked.hpa, stop);
+      tracked.replicas = found->replicas;
     }
     decision = Look(tracked);
-    Do(tracked, decision, stop);
+    Do(tracked, decision, std::move(found), stop);
     tracked.failures = 0;
   } catch (const std::exception& error) {
     if (stop.stop_requested()) {
@@ -253,12 +251,16 @@ void ZeroController::Handle(Tracked& tracked, const std::stop_token& stop) {
   }
 }
 
-void ZeroController::Do(Tracked& tracked, const Decision& decision, const std::stop_token& stop) {
+void ZeroController::Do(Tracked& tracked, const Decision& decision, std::optional<Scale> found,
+                        const std::stop_token& stop) {
   switch (decision.action) {
     case Action::kWake:
     case Action::kSleep:
     case Action::kPause:
-      for (int attempt = 0; attempt < kAttempts && !Rescale(tracked, decision.action, stop); ++attempt) {
+      for (int attempt = 0; attempt < kAttempts; ++attempt) {
+        if (Rescale(tracked, decision.action, std::exchange(found, std::nullopt), stop)) {
+          return;
+        }
       }
       return;
     case Action::kMend:
@@ -271,10 +273,13 @@ void ZeroController::Do(Tracked& tracked, const Decision& decision, const std::s
 }
 
 /// Whether that is all: not if somebody else was faster.
-bool ZeroController::Rescale(Tracked& tracked, Action action, const std::stop_token& stop) {
+bool ZeroController::Rescale(Tracked& tracked, Action action, std::optional<Scale> found,
+                             const std::stop_token& stop) {
   const auto begin = steady_clock::now();
-  const Scale found = targets_.ReadScale(tracked.hpa, stop);
-  tracked.replicas = found.replicas;
+  if (!found) {
+    found = targets_.ReadScale(tracked.hpa, stop);
+    tracked.replicas = found->replicas;
+  }
   if (action != Action::kWake && !targets_.IsUnchanged(tracked.hpa, stop)) {
     return true;  // The watch will say how, unless it has died without a word.
   }
@@ -288,16 +293,16 @@ bool ZeroController::Rescale(Tracked& tracked, Action action, const std::stop_to
   if (decision.action != action || patience == seconds(0)) {
     return true;
   }
-  if (action == Action::kSleep && (!no_doubt_about_hpas_ || steady_clock::now() - begin > TargetClient::kPatience)) {
+  if (action == Action::kSleep && steady_clock::now() - begin > TargetClient::kPatience) {
     return true;
   }
-  if (!targets_.WriteScale(tracked.hpa, found, decision.replicas, patience, stop)) {
+  if (!targets_.WriteScale(tracked.hpa, *found, decision.replicas, patience, stop)) {
     return false;
   }
   tracked.replicas = decision.replicas;
   TellDone(tracked, action,
            "Scaled " + tracked.hpa.target.kind + "/" + tracked.hpa.target.name + " from " +
-               std::to_string(found.replicas) + " to " + std::to_string(decision.replicas) + ": " + decision.reason);
+               std::to_string(found->replicas) + " to " + std::to_string(decision.replicas) + ": " + decision.reason);
   return true;
 }
 

@@ -131,8 +131,9 @@ class ZeroController {
   /// What it says now. Nothing to be done in most cases.
   Decision Look(Tracked& tracked);
   void Handle(Tracked& tracked, const std::stop_token& stop);
-  void Do(Tracked& tracked, const Decision& decision, const std::stop_token& stop);
-  bool Rescale(Tracked& tracked, Action action, const std::stop_token& stop);
+  /// `found` is what was just read, if it was.
+  void Do(Tracked& tracked, const Decision& decision, std::optional<Scale> found, const std::stop_token& stop);
+  bool Rescale(Tracked& tracked, Action action, std::optional<Scale> found, const std::stop_token& stop);
   void Own(Tracked& tracked, const Decision& decision, const std::stop_token& stop);
   /// Whether pods are about to go: the HPA wants fewer, or there are more than it has left.
   static bool Shrinks(const Tracked& tracked);
@@ -160,12 +161,11 @@ class ZeroController {
   std::mutex mutex_;
   // Guarded by mutex_: as the watch knows it.
   std::map<std::string, ManagedHpa> hpas_;  // By namespace and name.
-  bool watch_in_doubt_ = true;
+
+  std::atomic<bool> watch_in_doubt_ = true;
 
   // Of the thread of the rounds.
   std::map<std::string, std::shared_ptr<Tracked>> tracked_;
-
-  std::atomic<bool> no_doubt_about_hpas_ = false;
 
   TaskRunner runner_;  // Last, so that it ends first.
 };

@@ -165,6 +165,11 @@ class Watch {
     }
   }
   void Miss(seconds duration) { now_ += duration; }
+  void SeeEmptyOfAnHpaInDoubt() {
+    now_ += seconds(1);
+    seen_ = {now_, Demand{{0}, 0}, 1, true};
+    memory_ = Remember(memory_, seen_);
+  }
   Action Decided(const ManagedHpa& hpa) const { return Decide(hpa, seen_, memory_).action; }
 
  private:
@@ -185,6 +190,7 @@ TEST_CASE("the cool-down counts only uninterrupted certainty, while there are re
   SECTION("a time without readings begins it anew") { watch.Miss(kLongestGap + seconds(1)); }
   SECTION("a size that is not known begins it anew") { watch.See(0, std::nullopt); }
   SECTION("a time at zero does not count") { watch.See(0, 0); }
+  SECTION("an HPA in doubt begins it anew") { watch.SeeEmptyOfAnHpaInDoubt(); }
   watch.See(0);
   CHECK(watch.Decided(hpa) == (is_over ? Action::kSleep : Action::kNothing));
   if (!is_over) {

@@ -35,6 +35,7 @@ class Cluster {
   seconds time_limit{0};
   bool hpa_has_looked = true;
   bool hpa_is_gone = false;
+  int requests = 0;
   /// Called for each request before it is answered; may throw.
   std::function<void(const ApiRequest&)> fault = [](const ApiRequest&) {};
   /// Called for each request that was answered; if it throws, the answer is lost.
@@ -87,6 +88,7 @@ class Cluster {
 
  private:
   ApiResponse Answer(const ApiRequest& request) {
+    ++requests;
     fault(request);
     const auto body = Json::Parse(request.body);
     if (request.path == "/apis/apps/v1") {
@@ -332,6 +334,33 @@ TEST_CASE("nothing is put to sleep while anything is in doubt") {
   SECTION("an HPA of which the watch has not told that it is gone") { harness.cluster.hpa_is_gone = true; }
   harness.Round();
   CHECK(harness.cluster.writes.empty());
+}
+
+TEST_CASE("a watch that failed begins the cool-down anew") {
+  Harness harness;
+  harness.Rounds(59);
+  harness.controller.OnWatchFailure("nobody there");
+  harness.Round();
+  harness.List(true);
+  harness.Rounds(59);
+  CHECK(harness.cluster.writes.empty());
+  harness.Rounds(2);
+  CHECK(harness.cluster.writes == Strings{"scale to 0"});
+}
+
+TEST_CASE("a wake is two requests, once it is known where its kind is served") {
+  Harness harness;
+  for (int i = 0; i < 2; ++i) {
+    harness.cluster.replicas = 0;
+    harness.length = 0;
+    harness.HpaChanged();
+    harness.Round();
+    harness.cluster.requests = 0;
+    harness.length = 1;
+    harness.Round();
+    CHECK(harness.cluster.requests == (i == 0 ? 3 : 2));
+    CHECK(harness.cluster.replicas == 1);
+  }
 }
 
 TEST_CASE("a pause that the watch has not told to be over is not begun any more") {
