@@ -16,13 +16,14 @@ using std::chrono::steady_clock;
 // The rest of a round's second is for what follows from the reading.
 constexpr milliseconds kReadTime{800};
 constexpr milliseconds kLeastTime{200};
-constexpr seconds kLongestBackOff{10};
 // As many connections as the client keeps.
 constexpr std::size_t kHands = 5;
 constexpr int kAttempts = 3;
 // For how long a list of pods is good, and how many of them are written in a round.
 constexpr seconds kPodsAge{5};
 constexpr std::size_t kMostCosts = 10;
+// How often marks are tried to be removed that nobody asks for any more.
+constexpr int kMostTries = 10;
 
 std::string KeyOf(const kube::Json& hpa) {
   return hpa["metadata"]["namespace"].String() + "/" + hpa["metadata"]["name"].String();
@@ -30,6 +31,11 @@ std::string KeyOf(const kube::Json& hpa) {
 
 bool WorthReading(const ManagedHpa& hpa) {
   return hpa.problems.empty() && !hpa.settings.paused && !hpa.settings.paused_at;
+}
+
+/// Whether `hpa` looks after the marks on the pods that those of `other` are on.
+bool SparesPodsOf(const ManagedHpa& hpa, const ManagedHpa& other) {
+  return hpa.settings.spare_busy && hpa.ns == other.ns && hpa.target == other.target;
 }
 
 /// What the events about an act are called.
@@ -68,6 +74,11 @@ std::shared_ptr<Tracked> Claim(const std::shared_ptr<Tracked>& tracked) {
 }
 
 }  // namespace
+
+void ZeroController::BackOff::Fail(TimePoint now) {
+  constexpr int kLongest = 10;
+  until = now + seconds(std::min(1 << std::min(failures++, 4), kLongest));
+}
 
 ZeroController::ZeroController(ZeroControllerOptions options, ZeroObserver& observer)
     : options_(std::move(options)),
@@ -108,6 +119,7 @@ void ZeroController::Round(const std::stop_token& stop) {
   observer_.OnLeading(leads);
   if (!leads) {
     tracked_.clear();  // Whoever leads next has seen nothing of what another one did.
+    released_.clear();
     observer_.OnRound({});
     return;
   }
@@ -128,15 +140,24 @@ std::vector<std::shared_ptr<ZeroController::Tracked>> ZeroController::Refresh() 
   const std::lock_guard lock(mutex_);
   std::erase_if(tracked_, [this](const auto& entry) {
     const auto found = hpas_.find(entry.first);
-    return found == hpas_.end() || found->second.uid != entry.second->uid;
+    if (found != hpas_.end() && found->second.uid == entry.second->uid) {
+      return false;
+    }
+    if (entry.second->hpa.settings.spare_busy) {
+      released_.push_back(entry.second);
+    }
+    return true;
   });
   for (const auto& [key, hpa] : hpas_) {
     std::shared_ptr<Tracked>& tracked = tracked_[key];
+    if (tracked && tracked->claimed) {
+      continue;
+    }
+    if (tracked && tracked->hpa.settings.spare_busy && !SparesPodsOf(hpa, tracked->hpa)) {
+      released_.push_back(std::exchange(tracked, nullptr));
+    }
     if (!tracked) {
       tracked = std::make_shared<Tracked>(hpa.uid);
-    }
-    if (tracked->claimed) {
-      continue;
     }
     if (tracked->hpa.resource_version != hpa.resource_version) {
       tracked->hpa = hpa;
@@ -145,6 +166,15 @@ std::vector<std::shared_ptr<ZeroController::Tracked>> ZeroController::Refresh() 
     unclaimed.push_back(tracked);
   }
   return unclaimed;
+}
+
+void ZeroController::ForgetReleased() {
+  std::erase_if(released_, [this](const auto& released) {
+    return !released->claimed &&
+           (!HasMarks(*released) || released->marking.failures >= kMostTries ||
+            std::ranges::any_of(tracked_,
+                                [&](const auto& entry) { return SparesPodsOf(entry.second->hpa, released->hpa); }));
+  });
 }
 
 void ZeroController::ReadAll(std::span<const std::shared_ptr<Tracked>> all) {
@@ -181,17 +211,20 @@ std::vector<ZeroController::Task> ZeroController::TasksFor(std::span<const std::
     tracked->needy = needy;
     const Decision decision = Look(*tracked);
     TellProblems(*tracked);
-    if (!tracked->hpa.problems.empty() || options_.clock() < tracked->not_before) {
+    if (!tracked->hpa.problems.empty()) {
       continue;
     }
+    const TimePoint now = options_.clock();
     if (decision.action != Action::kNothing || !tracked->replicas) {
-      to_handle.push_back(tracked);
+      if (tracked->acting.IsOver(now)) {
+        to_handle.push_back(tracked);
+      }
     } else if (MustSpareBusy(*tracked)) {
       to_spare.push_back(tracked);
     }
   }
   // Others need not wait for what failed before, nor always for the same ones' pods.
-  std::ranges::stable_partition(to_handle, [](const auto& tracked) { return tracked->failures == 0; });
+  std::ranges::stable_partition(to_handle, [](const auto& tracked) { return tracked->acting.failures == 0; });
   std::ranges::stable_sort(to_spare, {}, [](const auto& tracked) { return tracked->spared; });
   std::vector<Task> tasks;
   for (const auto& tracked : to_handle) {
@@ -199,6 +232,12 @@ std::vector<ZeroController::Task> ZeroController::TasksFor(std::span<const std::
   }
   for (const auto& tracked : to_spare) {
     tasks.emplace_back([this, tracked = Claim(tracked), until, stop] { SpareBusy(*tracked, until, stop); });
+  }
+  ForgetReleased();
+  for (const auto& released : released_) {
+    if (!released->claimed && released->marking.IsOver(options_.clock())) {
+      tasks.emplace_back([this, released = Claim(released), until, stop] { RemoveMarks(*released, until, stop); });
+    }
   }
   return tasks;
 }
@@ -238,13 +277,12 @@ void ZeroController::Handle(Tracked& tracked, const std::stop_token& stop) {
     }
     decision = Look(tracked);
     Do(tracked, decision, std::move(found), stop);
-    tracked.failures = 0;
+    tracked.acting.failures = 0;
   } catch (const std::exception& error) {
     if (stop.stop_requested()) {
       return;
     }
-    const seconds back_off = std::min(seconds(1) * (1 << std::min(tracked.failures++, 4)), kLongestBackOff);
-    tracked.not_before = options_.clock() + back_off;
+    tracked.acting.Fail(options_.clock());
     tracked.replicas.reset();
     Tell({.hpa = tracked.hpa, .action = decision.action, .text = error.what(), .failed = true},
          std::string(ReasonsOf(decision.action).failed));
@@ -332,8 +370,11 @@ bool ZeroController::MustSpareBusy(const Tracked& tracked) {
   if (!tracked.hpa.settings.spare_busy || !tracked.demand.IsComplete() || !tracked.replicas) {
     return false;
   }
-  return Shrinks(tracked) ||
-         std::ranges::any_of(tracked.pods, [](const Pod& pod) { return pod.deletion_cost == kBusyCost; });
+  return !tracked.pods_read || Shrinks(tracked) || HasMarks(tracked);
+}
+
+bool ZeroController::HasMarks(const Tracked& tracked) {
+  return std::ranges::any_of(tracked.pods, [](const Pod& pod) { return pod.deletion_cost == kBusyCost; });
 }
 
 void ZeroController::SpareBusy(Tracked& tracked, kube::Deadline until, const std::stop_token& stop) try {
@@ -352,6 +393,24 @@ void ZeroController::SpareBusy(Tracked& tracked, kube::Deadline until, const std
   if (Shrinks(tracked)) {
     workers = ReadBusy(tracked.hpa);
   }  // Else nobody needs to be marked any more.
+  Mark(tracked, workers, until, stop);
+} catch (const std::exception& error) {
+  if (!stop.stop_requested()) {
+    TellMarksFailed(tracked, std::string("Cannot let idle pods go first: ") + error.what());
+  }
+}
+
+void ZeroController::RemoveMarks(Tracked& tracked, kube::Deadline until, const std::stop_token& stop) try {
+  Mark(tracked, {}, until, stop);
+} catch (const std::exception& error) {
+  if (!stop.stop_requested()) {
+    tracked.marking.Fail(options_.clock());
+    TellMarksFailed(tracked, std::string("Cannot remove the costs of its target's pods: ") + error.what());
+  }
+}
+
+void ZeroController::Mark(Tracked& tracked, std::span<const std::string> workers, kube::Deadline until,
+                          const std::stop_token& stop) {
   for (const CostChange& change : CostChanges(tracked.pods, workers, kMostCosts)) {
     if (!MayWrite() || steady_clock::now() >= until) {
       return;
@@ -359,14 +418,10 @@ void ZeroController::SpareBusy(Tracked& tracked, kube::Deadline until, const std
     pods_.Write(tracked.hpa.ns, change, stop);
     std::ranges::find(tracked.pods, change.pod, &Pod::name)->deletion_cost = change.busy ? kBusyCost : "";
   }
-} catch (const std::exception& error) {
-  if (!stop.stop_requested()) {
-    Tell({.hpa = tracked.hpa,
-          .action = Action::kNothing,
-          .text = std::string("Cannot let idle pods go first: ") + error.what(),
-          .failed = true},
-         "FailedToSpareBusy");
-  }
+}
+
+void ZeroController::TellMarksFailed(const Tracked& tracked, const std::string& text) {
+  Tell({.hpa = tracked.hpa, .action = Action::kNothing, .text = text, .failed = true}, "FailedToSpareBusy");
 }
 
 std::vector<std::string> ZeroController::ReadBusy(const ManagedHpa& hpa) const {

@@ -91,6 +91,15 @@ class ZeroController {
   void Round(const std::stop_token& stop);
 
  private:
+  /// What failed is tried again after a second, then less and less often.
+  struct BackOff {
+    int failures = 0;
+    TimePoint until;
+
+    void Fail(TimePoint now);
+    bool IsOver(TimePoint now) const { return now >= until; }
+  };
+
   /// An HPA, and what was seen of it. Of the thread of the rounds, or of a task that has claimed it.
   struct Tracked {
     explicit Tracked(std::string its_uid) : uid(std::move(its_uid)) {}
@@ -102,8 +111,8 @@ class ZeroController {
     Memory memory;
     bool needy = false;
     Demand demand;
-    int failures = 0;
-    TimePoint not_before;
+    BackOff acting;
+    BackOff marking;
     std::vector<std::string> told_problems;
     /// What was known of the target's pods at `pods_read`, if idle ones are to go first.
     std::vector<Pod> pods;
@@ -122,6 +131,8 @@ class ZeroController {
 
   /// Takes what the watch has told. Returns those that no task of an earlier round is busy with.
   std::vector<std::shared_ptr<Tracked>> Refresh();
+  /// Forgets what is not known to have left marks behind, or is about to be looked after by another HPA.
+  void ForgetReleased();
   void ReadAll(std::span<const std::shared_ptr<Tracked>> all);
   /// What is to be done, the urgent before what can wait.
   std::vector<Task> TasksFor(std::span<const std::shared_ptr<Tracked>> all, kube::Deadline until,
@@ -137,10 +148,14 @@ class ZeroController {
   void Own(Tracked& tracked, const Decision& decision, const std::stop_token& stop);
   /// Whether pods are about to go: the HPA wants fewer, or there are more than it has left.
   static bool Shrinks(const Tracked& tracked);
-  /// Whether pods are about to go, or marks of the last time are left.
+  /// Whether pods are about to go, or marks of the last time are left, or may be: those of another leader.
   static bool MustSpareBusy(const Tracked& tracked);
-  /// As many writes as can be made by `until`.
+  static bool HasMarks(const Tracked& tracked);
   void SpareBusy(Tracked& tracked, kube::Deadline until, const std::stop_token& stop);
+  void RemoveMarks(Tracked& tracked, kube::Deadline until, const std::stop_token& stop);
+  /// Marks the pods of `workers` and no others, as far as that can be done by `until`.
+  void Mark(Tracked& tracked, std::span<const std::string> workers, kube::Deadline until, const std::stop_token& stop);
+  void TellMarksFailed(const Tracked& tracked, const std::string& text);
   std::vector<std::string> ReadBusy(const ManagedHpa& hpa) const;
   void TellDone(const Tracked& tracked, Action action, const std::string& text);
   void Tell(const Act& act, const std::string& reason);
@@ -166,6 +181,8 @@ class ZeroController {
 
   // Of the thread of the rounds.
   std::map<std::string, std::shared_ptr<Tracked>> tracked_;
+  /// Those that do not ask for spare-busy any more, at least not for this target, until their marks are gone.
+  std::vector<std::shared_ptr<Tracked>> released_;
 
   TaskRunner runner_;  // Last, so that it ends first.
 };
