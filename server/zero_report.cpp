@@ -20,7 +20,9 @@ struct ZeroReport::Families {
   Family<Counter>& acts =
       prometheus::BuildCounter()
           .Name("queue_metrics_zero_acts_total")
-          .Help("What was done about targets at zero, by action and result; nothing is an HPA that was left alone.")
+          .Help(
+              "What was done about targets at zero, by action and result; nothing is an HPA that was left alone, "
+              "and spare-busy is counted where it failed.")
           .Register(registry);
   Family<Gauge>& hpas =
       prometheus::BuildGauge()
@@ -57,9 +59,20 @@ ZeroReport::~ZeroReport() = default;
 void ZeroReport::OnAct(const zero::Act& act) {
   families_->acts.Add({{"action", std::string(Name(act.action))}, {"result", act.failed ? "failed" : "done"}})
       .Increment();
-  Log(act.failed ? LogLevel::kWarning : LogLevel::kInfo,
-      act.failed ? "could not help an HPA with zero" : "helped an HPA with zero",
-      {{"action", Name(act.action)}, {"namespace", act.hpa.ns}, {"hpa", act.hpa.name}, {"text", act.text}});
+  if (!act.failed) {
+    Log(LogLevel::kInfo, "helped an HPA with zero",
+        {{"action", Name(act.action)}, {"namespace", act.hpa.ns}, {"hpa", act.hpa.name}, {"text", act.text}});
+    return;
+  }
+  std::uint64_t suppressed = 0;
+  if (limiter_.Allow("could not " + std::string(Name(act.action)), suppressed)) {
+    Log(LogLevel::kWarning, "could not help an HPA with zero",
+        {{"action", Name(act.action)},
+         {"namespace", act.hpa.ns},
+         {"hpa", act.hpa.name},
+         {"text", act.text},
+         {"suppressed", std::to_string(suppressed)}});
+  }
 }
 
 void ZeroReport::OnRound(const zero::RoundSummary& summary) {

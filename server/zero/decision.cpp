@@ -113,6 +113,8 @@ std::string_view Name(Action action) {
       return "mend";
     case Action::kDisown:
       return "disown";
+    case Action::kSpareBusy:
+      return "spare-busy";
   }
   return "nothing";
 }

@@ -41,11 +41,12 @@ Memory Remember(Memory memory, const Observation& seen);
 
 enum class Action : std::uint8_t {
   kNothing,
-  kWake,    // Scale from 0 to `replicas`.
-  kSleep,   // Scale to 0: there is no work.
-  kPause,   // Scale to `replicas`, as the owner said.
-  kMend,    // Tell the HPA that this zero is its own.
-  kDisown,  // Tell the HPA that a zero is not its own, for it would undo it.
+  kWake,       // Scale from 0 to `replicas`.
+  kSleep,      // Scale to 0: there is no work.
+  kPause,      // Scale to `replicas`, as the owner said.
+  kMend,       // Tell the HPA that this zero is its own.
+  kDisown,     // Tell the HPA that a zero is not its own, for it would undo it.
+  kSpareBusy,  // Mark pods that hold a job, or take marks away. Not of Decide().
 };
 
 /// "nothing", "wake", …: in metrics and logs.

@@ -56,6 +56,8 @@ Reasons ReasonsOf(Action action) {
       return {"ZeroHandedOver", "FailedToHandOverZero"};
     case Action::kDisown:
       return {"ZeroTakenOver", "FailedToTakeOverZero"};
+    case Action::kSpareBusy:
+      return {"", "FailedToSpareBusy"};
     case Action::kNothing:
       break;
   }
@@ -81,11 +83,7 @@ void ZeroController::BackOff::Fail(TimePoint now) {
 }
 
 ZeroController::ZeroController(ZeroControllerOptions options, ZeroObserver& observer)
-    : options_(std::move(options)),
-      observer_(observer),
-      targets_(options_.api),
-      pods_(options_.api),
-      runner_(kHands) {}
+    : options_(std::move(options)), observer_(observer), targets_(options_.api), pods_(options_.api), runner_(kHands) {}
 
 void ZeroController::OnList() { listing_.emplace(); }
 
@@ -170,10 +168,10 @@ std::vector<std::shared_ptr<ZeroController::Tracked>> ZeroController::Refresh() 
 
 void ZeroController::ForgetReleased() {
   std::erase_if(released_, [this](const auto& released) {
-    return !released->claimed &&
-           (!HasMarks(*released) || released->marking.failures >= kMostTries ||
-            std::ranges::any_of(tracked_,
-                                [&](const auto& entry) { return SparesPodsOf(entry.second->hpa, released->hpa); }));
+    return !released->claimed && (!HasMarks(*released) || released->marking.failures >= kMostTries ||
+                                  std::ranges::any_of(tracked_, [&](const auto& entry) {
+                                    return SparesPodsOf(entry.second->hpa, released->hpa);
+                                  }));
   });
 }
 
@@ -219,7 +217,7 @@ std::vector<ZeroController::Task> ZeroController::TasksFor(std::span<const std::
       if (tracked->acting.IsOver(now)) {
         to_handle.push_back(tracked);
       }
-    } else if (MustSpareBusy(*tracked)) {
+    } else if (MustSpareBusy(*tracked) && tracked->marking.IsOver(now)) {
       to_spare.push_back(tracked);
     }
   }
@@ -305,14 +303,14 @@ void ZeroController::Do(Tracked& tracked, const Decision& decision, std::optiona
     case Action::kDisown:
       Own(tracked, decision, stop);
       return;
+    case Action::kSpareBusy:
     case Action::kNothing:
       return;
   }
 }
 
 /// Whether that is all: not if somebody else was faster.
-bool ZeroController::Rescale(Tracked& tracked, Action action, std::optional<Scale> found,
-                             const std::stop_token& stop) {
+bool ZeroController::Rescale(Tracked& tracked, Action action, std::optional<Scale> found, const std::stop_token& stop) {
   const auto begin = steady_clock::now();
   if (!found) {
     found = targets_.ReadScale(tracked.hpa, stop);
@@ -326,8 +324,7 @@ bool ZeroController::Rescale(Tracked& tracked, Action action, std::optional<Scal
     tracked.demand = ReadOne(tracked.hpa);
   }
   const Decision decision = Look(tracked);
-  const seconds patience =
-      TimeToWrite(decision.replicas > 0 ? TargetClient::kWakePatience : TargetClient::kPatience);
+  const seconds patience = TimeToWrite(decision.replicas > 0 ? TargetClient::kWakePatience : TargetClient::kPatience);
   if (decision.action != action || patience == seconds(0)) {
     return true;
   }
@@ -394,9 +391,10 @@ void ZeroController::SpareBusy(Tracked& tracked, kube::Deadline until, const std
     workers = ReadBusy(tracked.hpa);
   }  // Else nobody needs to be marked any more.
   Mark(tracked, workers, until, stop);
+  tracked.marking.failures = 0;
 } catch (const std::exception& error) {
   if (!stop.stop_requested()) {
-    TellMarksFailed(tracked, std::string("Cannot let idle pods go first: ") + error.what());
+    MarkingFailed(tracked, std::string("Cannot let idle pods go first: ") + error.what());
   }
 }
 
@@ -404,8 +402,7 @@ void ZeroController::RemoveMarks(Tracked& tracked, kube::Deadline until, const s
   Mark(tracked, {}, until, stop);
 } catch (const std::exception& error) {
   if (!stop.stop_requested()) {
-    tracked.marking.Fail(options_.clock());
-    TellMarksFailed(tracked, std::string("Cannot remove the costs of its target's pods: ") + error.what());
+    MarkingFailed(tracked, std::string("Cannot remove the costs of its target's pods: ") + error.what());
   }
 }
 
@@ -420,8 +417,10 @@ void ZeroController::Mark(Tracked& tracked, std::span<const std::string> workers
   }
 }
 
-void ZeroController::TellMarksFailed(const Tracked& tracked, const std::string& text) {
-  Tell({.hpa = tracked.hpa, .action = Action::kNothing, .text = text, .failed = true}, "FailedToSpareBusy");
+void ZeroController::MarkingFailed(Tracked& tracked, const std::string& text) {
+  tracked.marking.Fail(options_.clock());
+  Tell({.hpa = tracked.hpa, .action = Action::kSpareBusy, .text = text, .failed = true},
+       std::string(ReasonsOf(Action::kSpareBusy).failed));
 }
 
 std::vector<std::string> ZeroController::ReadBusy(const ManagedHpa& hpa) const {

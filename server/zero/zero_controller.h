@@ -155,7 +155,7 @@ class ZeroController {
   void RemoveMarks(Tracked& tracked, kube::Deadline until, const std::stop_token& stop);
   /// Marks the pods of `workers` and no others, as far as that can be done by `until`.
   void Mark(Tracked& tracked, std::span<const std::string> workers, kube::Deadline until, const std::stop_token& stop);
-  void TellMarksFailed(const Tracked& tracked, const std::string& text);
+  void MarkingFailed(Tracked& tracked, const std::string& text);
   std::vector<std::string> ReadBusy(const ManagedHpa& hpa) const;
   void TellDone(const Tracked& tracked, Action action, const std::string& text);
   void Tell(const Act& act, const std::string& reason);

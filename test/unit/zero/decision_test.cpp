@@ -125,7 +125,7 @@ TEST_CASE("the size from zero is the HPA's") {
       {{10}, {3000}, 1, 10, 10, 4},
       {{9}, {3000}, 1, 10, 10, 3},
       {{1}, {500}, 1, 10, 10, 2},
-      {{1, 9, 4}, {1000, 2000, 1000}, 1, 10, 10, 5},  // The largest, not the sum.
+      {{1, 9, 4}, {1000, 2000, 1000}, 1, 10, 10, 5},             // The largest, not the sum.
       {{1, std::nullopt, 4}, {1000, 1000, 1000}, 1, 10, 10, 4},  // What the HPA can read decides for it, too.
       {{50}, {1000}, 1, 10, 100, 10},
       {{50}, {1000}, 1, 100, 4, 4},
@@ -305,6 +305,7 @@ Acts LiveIn(unsigned seed) {
         hpa.owns_zero = false;
         break;
       case Action::kPause:
+      case Action::kSpareBusy:
       case Action::kNothing:
         break;
     }

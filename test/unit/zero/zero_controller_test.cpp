@@ -73,13 +73,13 @@ class Cluster {
                                    : R"({"desiredReplicas":0})";
     std::string sources;
     for (const std::string& metric : metrics) {
-      sources += (sources.empty() ? "" : ",") + std::string(R"({"type":"External","external":{"metric":{"name":")") +
-                 metric +
-                 R"(","selector":{"matchLabels":{"queue":"jobs"}}},"target":{"type":"AverageValue","averageValue":"1"}}})";
+      sources +=
+          (sources.empty() ? "" : ",") + std::string(R"({"type":"External","external":{"metric":{"name":")") + metric +
+          R"(","selector":{"matchLabels":{"queue":"jobs"}}},"target":{"type":"AverageValue","averageValue":"1"}}})";
     }
     return *Json::Parse(
-        R"({"metadata":{"namespace":"ns","name":"executor","uid":")" +
-        uid + R"(","resourceVersion":")" + std::to_string(hpa_version) + R"(","annotations":{)" + annotations +
+        R"({"metadata":{"namespace":"ns","name":"executor","uid":")" + uid + R"(","resourceVersion":")" +
+        std::to_string(hpa_version) + R"(","annotations":{)" + annotations +
         R"(}},"spec":{"scaleTargetRef":{"apiVersion":"apps/v1","kind":"Deployment","name":"worker"},"minReplicas":)" +
         std::to_string(min_replicas) +
         R"(,"maxReplicas":10,"behavior":{"scaleUp":{"policies":[{"type":"Pods","value":10}]}},)"
@@ -534,16 +534,26 @@ TEST_CASE("before idle pods go, the busy ones are marked, and nobody else's mark
   harness.Rounds(3);
   CHECK(harness.cluster.pod_writes == 2);
   const auto has_no_marks = [&] {
-    return harness.cluster.pods ==
-           std::map<std::string, std::string>{{"w-a", ""}, {"w-b", ""}, {"w-c", ""}, {"w-d", "5"}, {"w-e", ""}, {"w-f", ""}};
+    return harness.cluster.pods == std::map<std::string, std::string>{{"w-a", ""},  {"w-b", ""}, {"w-c", ""},
+                                                                      {"w-d", "5"}, {"w-e", ""}, {"w-f", ""}};
   };
 
   SECTION("a doubt changes nothing and is told") {
+    const std::string told = "FailedToSpareBusy: Cannot let idle pods go first: Redis is down";
     harness.holders = {.workers = {}, .doubt = "Redis is down"};
-    harness.Rounds(3);
+    harness.Round();
+    CHECK(harness.cluster.events == Strings{told});
+    harness.Rounds(29);
     CHECK(harness.cluster.pods == marked);
-    CHECK(harness.cluster.events ==
-          Strings(3, "FailedToSpareBusy: Cannot let idle pods go first: Redis is down"));
+    // Less and less often.
+    CHECK(harness.cluster.events.size() < 10);
+    CHECK(harness.cluster.events == Strings(harness.cluster.events.size(), told));
+    // A wake does not wait for it.
+    harness.cluster.annotations = R"("zero.queue-metrics.dev/actions":"spare-busy,wake")";
+    harness.cluster.replicas = 0;
+    harness.HpaChanged();
+    harness.Round();
+    CHECK(harness.cluster.writes == Strings{"scale to 3"});
   }
   SECTION("a pod that is gone is no failure") {
     harness.cluster.pods.erase("w-b");
@@ -685,7 +695,10 @@ class Crowd {
              }
              return readings;
            },
-       .read_holders = [](const QueueQuery&, TimePoint) { return HoldersReading{Strings{"pod-1"}, ""}; },
+       .read_holders =
+           [](const QueueQuery&, TimePoint) {
+             return HoldersReading{Strings{"pod-1"}, ""};
+           },
        .leads_until = [] { return std::chrono::steady_clock::now() + seconds(60); },
        .add_event = [](const kube::ObjectReference&, const kube::EventText&) {},
        .our_metrics = {"redis_queue_length"},
