@@ -61,6 +61,9 @@ class QueueMetricProvider::Query : public std::enable_shared_from_this<Query> {
     return snapshot_->sources.find(queue.settings.redis)->second;
   }
 
+  /// No answer is of use any more.
+  bool IsLate() const { return std::chrono::steady_clock::now() >= query_.deadline; }
+
   void ReadRegistry(std::size_t index) {
     redis::RedisSource* source = SourceOf(*patterns_[index]);
     redis::Batch batch;
@@ -93,7 +96,10 @@ class QueueMetricProvider::Query : public std::enable_shared_from_this<Query> {
     }
     if (!is_last) return;
     if (const auto* unavailable = std::get_if<MetricUnavailable>(&failure_)) {
-      provider_.observer_.OnError(source.name(), pattern.name, unavailable->kind, unavailable->text);
+      const bool is_own_hurry = unavailable->kind == UnavailableKind::kTimeout && IsLate();
+      if (!is_own_hurry) {
+        provider_.observer_.OnError(source.name(), pattern.name, unavailable->kind, unavailable->text);
+      }
       return callback_(*unavailable);
     }
     if (auto* not_found = std::get_if<MetricNotFound>(&failure_)) return callback_(std::move(*not_found));
@@ -132,7 +138,7 @@ class QueueMetricProvider::Query : public std::enable_shared_from_this<Query> {
       if (auto* reading = std::get_if<QueueReading>(&outcomes[k])) {
         if (remembered != remembered_.end()) provider_.last_readings_.Remember(remembered->second, *reading);
         readings_[i] = std::move(*reading);
-      } else if (remembered != remembered_.end()) {
+      } else if (remembered != remembered_.end() && !IsLate()) {  // The hurry of who asks is no error of Redis.
         readings_[i] = Substitute(queues_[i].configured->settings.on_error, remembered->second);
       }
       if (!readings_[i]) return callback_(std::get<MetricUnavailable>(std::move(outcomes[k])));

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <iterator>
 #include <optional>
+#include <string_view>
 #include <utility>
 
 #include "metrics/go_quote.h"
@@ -59,9 +60,9 @@ struct QueueReader::Flight {
 /// The questions of one request to one source.
 class QueueReader::Group : public std::enable_shared_from_this<Group> {
  public:
-  /// Of `most` flights, none of which moves in memory.
-  Group(QueueReader& reader, redis::RedisSource& source, Clock::time_point deadline, std::size_t most)
-      : reader_(reader), source_(source), deadline_(deadline) {
+  /// Of `most` flights, none of which moves in memory. `is_hurried`: the source may take longer than `deadline` allows.
+  Group(QueueReader& reader, redis::RedisSource& source, Clock::time_point deadline, bool is_hurried, std::size_t most)
+      : reader_(reader), source_(source), deadline_(deadline), is_hurried_(is_hurried) {
     flights_.reserve(most);
   }
 
@@ -119,8 +120,7 @@ class QueueReader::Group : public std::enable_shared_from_this<Group> {
       }
     } catch (const MetricUnavailableError& error) {
       flight.outcome = MetricUnavailable{error.kind(), source_.subject() + ": " + error.what()};
-      reader_.observer_.OnError(source_.name(), flight.question.name_in_redis, error.kind(),
-                                std::get<MetricUnavailable>(*flight.outcome).text);
+      Tell(flight.question.name_in_redis, std::get<MetricUnavailable>(*flight.outcome));
     }
   }
 
@@ -134,8 +134,14 @@ class QueueReader::Group : public std::enable_shared_from_this<Group> {
       if (count++ == 0) queues = flight.question.name_in_redis;
     }
     if (count > 1) queues += " and " + std::to_string(count - 1) + " more";
-    reader_.observer_.OnError(source_.name(), queues, why.kind, why.text);
+    Tell(queues, why);
     Land();
+  }
+
+  /// The source has done nothing wrong if only the one who asked was in a hurry.
+  void Tell(std::string_view queues, const MetricUnavailable& why) const {
+    if (is_hurried_ && why.kind == UnavailableKind::kTimeout && Clock::now() >= deadline_) return;
+    reader_.observer_.OnError(source_.name(), queues, why.kind, why.text);
   }
 
   void Land() {
@@ -145,6 +151,7 @@ class QueueReader::Group : public std::enable_shared_from_this<Group> {
   QueueReader& reader_;
   redis::RedisSource& source_;
   const Clock::time_point deadline_;
+  const bool is_hurried_;
   const std::chrono::system_clock::time_point begin_ = std::chrono::system_clock::now();
   std::vector<Flight> flights_;
 };
@@ -152,26 +159,26 @@ class QueueReader::Group : public std::enable_shared_from_this<Group> {
 void QueueReader::Read(std::vector<QueueQuestion> questions, Clock::time_point deadline, ReadCallback callback) {
   const auto request = std::make_shared<Request>(questions.size(), std::move(callback));
   std::vector<std::shared_ptr<Group>> groups;  // Few.
-  const auto now = Clock::now();
   {
     const std::lock_guard lock(mutex_);
+    const auto now = Clock::now();  // So that of two flights with all the time of a source, the first ends first.
     for (std::size_t i = 0; i < questions.size(); ++i) {
       QueueQuestion& question = questions[i];
-      const auto latest = std::min(deadline, now + question.source->timeout());
-      if (const auto same = flights_.find(&question); same != flights_.end()) {
-        if (same->second->deadline <= latest) {
-          same->second->others.emplace_back(request, i);
-          continue;
-        }
-        flights_.erase(same);  // Those that join from now on need not wait so long.
+      const auto in_time = now + question.source->timeout();
+      const auto latest = std::min(deadline, in_time);
+      if (const auto same = flights_.find(&question); same != flights_.end() && same->second->deadline <= latest) {
+        same->second->others.emplace_back(request, i);
+        continue;
       }
+      const bool is_hurried = deadline < in_time;
       auto group = std::find_if(groups.begin(), groups.end(),
                                 [&question](const auto& known) { return known->source() == question.source; });
       if (group == groups.end()) {
-        group = groups.insert(group, std::make_shared<Group>(*this, *question.source, latest, questions.size() - i));
+        group = groups.insert(
+            group, std::make_shared<Group>(*this, *question.source, latest, is_hurried, questions.size() - i));
       }
       Flight& flight = (*group)->Add(std::move(question), {request, i});
-      flights_.emplace(&flight.question, &flight);
+      if (!is_hurried) flights_.emplace(&flight.question, &flight);  // Else others would be cut off with it.
     }
   }
   for (const auto& group : groups) group->Begin();

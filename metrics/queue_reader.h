@@ -56,6 +56,8 @@ class QueueReader {
 
   /// Calls back exactly once, by `deadline` and by the timeouts of the sources: in this call, or on the loop. A
   /// question that Redis owes an answer to already, by then at the latest, is not put once more: both get that answer.
+  /// It must have been put by somebody who gave Redis all the time it may take: the hurry of one is not that of others,
+  /// nor an error of Redis.
   void Read(std::vector<QueueQuestion> questions, std::chrono::steady_clock::time_point deadline,
             ReadCallback callback);
 

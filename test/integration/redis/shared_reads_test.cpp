@@ -1,5 +1,6 @@
 // Equal reads in flight are one, and the queues of a request are one pipeline to each node: as Redis itself counts
 // them.
+#include <chrono>
 #include <cstddef>
 #include <functional>
 #include <future>
@@ -19,6 +20,7 @@
 #include "test/support/command_calls.h"
 #include "test/support/redis_cluster.h"
 #include "test/support/redis_server.h"
+#include "test/support/scripted_server.h"
 
 namespace test {
 namespace {
@@ -44,13 +46,17 @@ class Standstill {
   std::promise<void> end_;
 };
 
+/// By whom all the time is given that Redis may take.
+constexpr auto kPatient = std::chrono::steady_clock::time_point::max();
+
 std::future<Outcomes> Begin(metrics::QueueReader& reader, metrics::redis::RedisSource& source,
-                            const std::vector<std::string>& names) {
+                            const std::vector<std::string>& names,
+                            std::chrono::steady_clock::time_point deadline = kPatient) {
   static const auto list = std::make_shared<metrics::layouts::List>();
   std::vector<metrics::QueueQuestion> questions;
   for (const std::string& name : names) questions.push_back({&source, list, name, {.waiting = true}});
   const auto promise = std::make_shared<std::promise<Outcomes>>();
-  reader.Read(std::move(questions), std::chrono::steady_clock::now() + kLong,
+  reader.Read(std::move(questions), deadline,
               [promise](Outcomes outcomes) { promise->set_value(std::move(outcomes)); });
   return promise->get_future();
 }
@@ -114,6 +120,26 @@ TEST_CASE("equal reads in flight are put to each node of a cluster once", "[redi
   int llens = 0;
   for (std::size_t i = 0; i < 3; ++i) llens += CallsOf(cluster.node(i), "llen");
   CHECK(llens == 30);
+}
+
+TEST_CASE("whoever is in a hurry takes no answer from others, and makes no error of Redis", "[redis]") {
+  std::promise<void> begin;
+  ScriptedServer server([&begun = begin](Peer& peer) {
+    peer.AnswerHandshake();
+    begun.get_future().wait();
+    peer.ReadUntil("\r\nq\r\n");
+    peer.Write(":7\r\n:7\r\n");
+    peer.WaitForEnd();
+  });
+  Client client({.endpoint = {.port = server.port()}, .timeout = kLong});
+  REQUIRE(Eventually([&] { return client.IsUp(); }));
+  metrics::QueueReader reader(client.observer);
+  auto hurried = Begin(reader, client.connection, {"q"}, std::chrono::steady_clock::now() + kShort);
+  auto patient = Begin(reader, client.connection, {"q"});
+  CHECK_THAT(Show(std::move(hurried)), ContainsText("Redis at 127.0.0.1"));
+  CHECK(client.observer.errors().empty());
+  begin.set_value();
+  CHECK(Show(std::move(patient)) == "7 ");
 }
 
 }  // namespace

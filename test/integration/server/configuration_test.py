@@ -155,6 +155,17 @@ def test_policies_say_what_is_answered_while_a_redis_is_down(configured, redis, 
     assert any(name.startswith('queue_metrics_redis_errors_total{') and 'source="b"' in name for name in server.telemetry())
 
 
+def test_no_policy_stands_in_for_an_answer_that_its_client_did_not_wait_for(configured, redis):
+    queues = "queues: [{name: held, onError: {hold: 60s}}, {name: fixed, onError: {value: 7}}]"
+    _, server = configured(f"redis: {{main: {{url: '{redis.url}', timeout: 30s}}}}\n{queues}")
+    redis.run("rpush", "held", "1")
+    assert values(server, "queue=held") == {"held": 1}
+    redis.freeze()
+    for queue in "held", "fixed":
+        assert server.request(f"{VALUES}?labelSelector=queue%3D{queue}&timeout=100ms").status == 504
+    redis.thaw()
+
+
 def test_readings_are_answered_again_only_where_that_is_wanted(configured, redis):
     _, server = configured(f"redis: {{main: {{url: '{redis.url}'}}}}\nqueues:\n"
                            "  - {name: cached, layout: list, maxAge: 5m}\n  - {name: fresh, layout: list}\n")

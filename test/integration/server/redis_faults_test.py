@@ -80,6 +80,29 @@ def test_reads_of_a_frozen_redis_do_not_pile_up(redis, start_server):
     recovers(server)
 
 
+def test_the_hurry_of_one_client_is_nobody_elses(redis, start_server):
+    """Whoever gives up early neither takes an answer from those who wait, nor makes an error of Redis."""
+    server = start_server(redis_timeout="30s")
+    redis.run("rpush", "jobs", "x")
+    assert server.value() == "1"
+    redis.freeze()
+    with contextlib.ExitStack() as stack:
+        patient = []
+        for _ in range(3):
+            hurried = stack.enter_context(server.connect())
+            hurried.send(render_request(READ + "&timeout=300ms"))
+            patient.append(stack.enter_context(server.connect()))
+            patient[-1].send(render_request(READ))
+            assert hurried.read_response().status == 504
+        redis.thaw()
+        for client in patient:
+            assert client.read_response().json()["items"][0]["value"] == "1"
+    assert server.request(READ + "&timeout=1ns").status == 504
+    errors = {series: number for series, number in server.telemetry().items() if "redis_errors_total" in series}
+    assert sum(errors.values()) == 0, errors
+    assert "cannot read queue length" not in server.log
+
+
 def test_a_frozen_redis(redis, server):
     redis.run("rpush", "jobs", "x")
     assert server.value() == "1"
