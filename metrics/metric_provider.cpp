@@ -16,6 +16,8 @@ std::string_view Name(UnavailableKind kind) {
       return "loading";
     case UnavailableKind::kWrongType:
       return "wrong_type";
+    case UnavailableKind::kTooLarge:
+      return "too_large";
     case UnavailableKind::kOverload:
       return "overload";
     case UnavailableKind::kServer:

@@ -60,6 +60,7 @@ enum class UnavailableKind : std::uint8_t {
   kLoading,     // LOADING, MASTERDOWN, CLUSTERDOWN: the server is up but cannot answer yet
   kWrongType,   // the key holds something that is not a queue
   kServer,      // any other error reply
+  kTooLarge,    // an answer of more than is read
   kOverload,    // not asked, because too much waits for an answer already
 };
 

@@ -73,35 +73,52 @@ class QueueReader::Group : public std::enable_shared_from_this<Group> {
   }
 
   void Begin() {
-    redis::Batch batch;
-    for (Flight& flight : flights_) {
-      flight.owed =
-          AddTo(batch, [&](redis::Batch& asked) { flight.question.layout->Ask(ReadOf(flight.question), asked); });
-    }
-    Send(std::move(batch));
+    Together all;
+    for (Flight& flight : flights_) all.push_back(&flight);
+    Ask(std::move(all));
   }
 
  private:
+  /// Flights without an outcome yet, which share their batches.
+  using Together = std::vector<Flight*>;
+
   QueueRead ReadOf(const QueueQuestion& question) const { return {question.name_in_redis, question.wanted, begin_}; }
 
-  void Send(redis::Batch batch) {
-    source_.Send(std::move(batch), deadline_,
-                 [self = shared_from_this()](redis::Result result) { self->Take(std::move(result)); });
+  void Ask(Together flights) {
+    redis::Batch batch;
+    for (Flight* const flight : flights) {
+      flight->owed =
+          AddTo(batch, [&](redis::Batch& asked) { flight->question.layout->Ask(ReadOf(flight->question), asked); });
+    }
+    Send(std::move(batch), std::move(flights));
   }
 
-  void Take(redis::Result result) {
-    if (const auto* failure = std::get_if<redis::Failure>(&result)) return Fail(*failure);
+  void Send(redis::Batch batch, Together flights) {
+    source_.Send(std::move(batch), deadline_,
+                 [self = shared_from_this(), flights = std::move(flights)](redis::Result result) {
+                   self->Take(flights, std::move(result));
+                 });
+  }
+
+  void Take(const Together& flights, redis::Result result) {
+    if (const auto* failure = std::get_if<redis::Failure>(&result)) return Fail(flights, *failure);
     redis::Batch batch;
+    Together unanswered;
     auto next = std::make_move_iterator(std::get<std::vector<redis::Reply>>(result).begin());
-    for (Flight& flight : flights_) {
-      if (flight.outcome) continue;
-      const auto end = next + static_cast<std::ptrdiff_t>(flight.owed);
-      flight.replies.insert(flight.replies.end(), next, end);
+    for (Flight* const flight : flights) {
+      const auto end = next + static_cast<std::ptrdiff_t>(flight->owed);
+      flight->replies.insert(flight->replies.end(), next, end);
       next = end;
-      Count(flight, batch);
+      Count(*flight, batch);
+      if (!flight->outcome) {
+        unanswered.push_back(flight);
+      } else if (const auto* why = std::get_if<MetricUnavailable>(&*flight->outcome)) {
+        Fail(flights.size(), *flight, *why);
+      } else {
+        reader_.Land(*flight);
+      }
     }
-    if (batch.size() > 0) return Send(std::move(batch));
-    Land();
+    if (!unanswered.empty()) Send(std::move(batch), std::move(unanswered));
   }
 
   /// What the layout makes of the replies so far. Adds what it asks next.
@@ -120,32 +137,46 @@ class QueueReader::Group : public std::enable_shared_from_this<Group> {
       }
     } catch (const MetricUnavailableError& error) {
       flight.outcome = MetricUnavailable{error.kind(), source_.subject() + ": " + error.what()};
-      Tell(flight.question.name_in_redis, std::get<MetricUnavailable>(*flight.outcome));
     }
   }
 
-  /// Those that wait still have no answer.
-  void Fail(const MetricUnavailable& why) {
-    std::string queues;
-    std::size_t count = 0;
-    for (Flight& flight : flights_) {
-      if (flight.outcome) continue;
-      flight.outcome = why;
-      if (count++ == 0) queues = flight.question.name_in_redis;
+  /// Together they have no answer.
+  void Fail(const Together& flights, const MetricUnavailable& why) {
+    if (IsOfOneOf(flights.size(), why)) {
+      for (Flight* const flight : flights) AskAlone(*flight);
+      return;
     }
-    if (count > 1) queues += " and " + std::to_string(count - 1) + " more";
+    std::string queues = flights.front()->question.name_in_redis;
+    if (flights.size() > 1) queues += " and " + std::to_string(flights.size() - 1) + " more";
     Tell(queues, why);
-    Land();
+    for (Flight* const flight : flights) {
+      flight->outcome = why;
+      reader_.Land(*flight);
+    }
+  }
+
+  /// One of `together` has none.
+  void Fail(std::size_t together, Flight& flight, const MetricUnavailable& why) {
+    if (IsOfOneOf(together, why)) return AskAlone(flight);
+    Tell(flight.question.name_in_redis, why);
+    reader_.Land(flight);
+  }
+
+  /// Whether only one of `together` need be the cause, which has spoilt the answers to the others.
+  static bool IsOfOneOf(std::size_t together, const MetricUnavailable& why) {
+    return together > 1 && why.kind == UnavailableKind::kTooLarge;
+  }
+
+  void AskAlone(Flight& flight) {
+    flight.outcome.reset();
+    flight.replies.clear();
+    Ask({&flight});
   }
 
   /// The source has done nothing wrong if only the one who asked was in a hurry.
   void Tell(std::string_view queues, const MetricUnavailable& why) const {
     if (is_hurried_ && why.kind == UnavailableKind::kTimeout && Clock::now() >= deadline_) return;
     reader_.observer_.OnError(source_.name(), queues, why.kind, why.text);
-  }
-
-  void Land() {
-    for (Flight& flight : flights_) reader_.Land(flight);
   }
 
   QueueReader& reader_;

@@ -15,4 +15,10 @@ class ProtocolError : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+/// It may be of the protocol, but is more than is read of one reply: whoever asked for it should not ask again.
+class ReplyTooLarge : public ProtocolError {
+ public:
+  using ProtocolError::ProtocolError;
+};
+
 }  // namespace metrics::redis

@@ -137,6 +137,7 @@ void RedisConnection::UseEndpoint(const RedisEndpoint& endpoint) {
   if (attempt_ == 0) reported_ = status();
   if (socket_) CloseSocket();
   failures_ = 0;
+  renews_ = false;
   StartAttempt();
   Report();
 }
@@ -255,6 +256,8 @@ void RedisConnection::Receive() {
     const std::string_view bytes(buffer.data(), static_cast<std::size_t>(size));
     try {
       options_.tls ? ReceiveTls(bytes) : Feed(bytes);
+    } catch (const ReplyTooLarge& error) {
+      Lose(UnavailableKind::kTooLarge, std::string("answered ") + error.what());
     } catch (const ProtocolError& error) {
       Lose(UnavailableKind::kProtocol, std::string("answered ") + error.what());
     } catch (const std::bad_alloc&) {
@@ -318,6 +321,7 @@ void RedisConnection::TakeReplies() {
 
 void RedisConnection::ComeUp() {
   handshake_.reset();
+  renews_ = false;
   state_ = State::kUp;
   up_since_ = Clock::now();
   const std::lock_guard lock(mutex_);
@@ -334,16 +338,18 @@ void RedisConnection::Lose(UnavailableKind kind, const std::string& what) {
     FailAttempt(kind, what + HandshakeHint());
     return;
   }
-  const bool lasted = Clock::now() - up_since_ >= options_.timeout;
+  // It is as well as before if only one answer was too large, which settles the request for it.
+  renews_ = kind == UnavailableKind::kTooLarge;
+  const bool is_well = renews_ || Clock::now() - up_since_ >= options_.timeout;
   {
     const std::lock_guard lock(mutex_);
     is_up_ = false;
     failure_ = FailureOf(kind, what);
-    may_wait_ = lasted && kind != UnavailableKind::kTimeout;
+    may_wait_ = is_well && kind != UnavailableKind::kTimeout;
     requests_.Lose(*failure_, settled_);
   }
   CloseSocket();
-  if (lasted) {
+  if (is_well) {
     failures_ = 0;
     StartAttempt();
   } else {
@@ -363,6 +369,7 @@ void RedisConnection::FailAttempt(UnavailableKind kind, const std::string& what)
 }
 
 void RedisConnection::FailWaiting(const Failure& why) {
+  renews_ = false;
   const std::lock_guard lock(mutex_);
   failure_ = why;
   may_wait_ = false;
@@ -467,6 +474,7 @@ void RedisConnection::Report() {
     settled.callback(std::move(settled.result));
   }
   settled_.clear();
+  if (renews_) return;
   if (SourceStatus current = status(); current != reported_) {
     reported_ = std::move(current);
     observer_.OnConnectionChange(options_.name, reported_.up, reported_.cause);

@@ -142,6 +142,7 @@ class RedisConnection final : public RedisSource {
   bool heard_ = false;  // Anything, by reader_.
   Clock::time_point up_since_;
   unsigned failures_ = 0;  // In a row.
+  bool renews_ = false;    // It connects anew, but is not lost: that is nothing to report.
   std::minstd_rand random_;
   std::vector<RequestQueue::Settled> settled_;  // To be told as soon as mutex_ is free.
   SourceStatus reported_;

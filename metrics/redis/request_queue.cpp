@@ -61,12 +61,14 @@ void RequestQueue::Expire(Clock::time_point now, std::vector<Settled>& settled) 
 }
 
 void RequestQueue::Lose(const Failure& why, std::vector<Settled>& settled) {
+  const bool is_too_large = why.kind == UnavailableKind::kTooLarge;
   for (Entry& entry : in_flight_) {
-    const bool is_cause = why.kind == UnavailableKind::kProtocol && &entry == &in_flight_.front();
-    if (entry.is_repeated || is_cause) {
+    const bool is_cause = (why.kind == UnavailableKind::kProtocol || is_too_large) && &entry == &in_flight_.front();
+    if (is_cause || (entry.is_repeated && !is_too_large)) {
       Settle(entry, why, settled);
     } else if (entry.request.callback) {
-      waiting_.push_back({.request = std::exchange(entry.request, {}), .is_repeated = true});
+      waiting_.push_back(
+          {.request = std::exchange(entry.request, {}), .is_repeated = entry.is_repeated || !is_too_large});
       memory_ += sizeof(Entry);
     }
   }

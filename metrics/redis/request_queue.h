@@ -66,7 +66,8 @@ class RequestQueue {
   void Expire(Clock::time_point now, std::vector<Settled>& settled);
 
   /// The connection was lost: what is in flight waits for the next one, but only once in its life. If what Redis sent
-  /// was unreadable, it was the answer to the oldest request, which would only cause it again.
+  /// was unreadable, it was the answer to the oldest request, which would only cause it again. If it was too large,
+  /// that is that request's own doing, and does not count against the others.
   void Lose(const Failure& why, std::vector<Settled>& settled);
 
   void FailWaiting(const Failure& why, std::vector<Settled>& settled);

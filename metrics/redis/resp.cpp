@@ -112,6 +112,7 @@ struct ReplyReader::Builder {
   Reply root;
   std::size_t elements = 0;
   std::string refusal;
+  bool is_too_large = false;
 
   static Builder& Of(const redisReadTask* task) { return *static_cast<Builder*>(task->privdata); }
 
@@ -159,7 +160,10 @@ struct ReplyReader::Builder {
     if (Depth(task) >= kMaxDepth) return Refuse(task, "with arrays nested too deep");
     Reply* const reply = Place(task, Reply::Type::kArray);
     std::size_t& total = Of(task).elements;
-    if (count > kMaxReplyElements - total) return Refuse(task, "with an array that is too large");
+    if (count > kMaxReplyElements - total) {
+      Of(task).is_too_large = true;
+      return nullptr;
+    }
     total += count;
     reply->elements.resize(count);
     return reply;
@@ -174,9 +178,11 @@ struct ReplyReader::Builder {
   static void* CreateNil(const redisReadTask* task) { return Place(task, Reply::Type::kNil); }
 };
 
-ProtocolError ReplyTooLong() {
-  return ProtocolError("with a reply longer than " + std::to_string(ReplyReader::kMaxReplyBytes) + " bytes");
+ReplyTooLarge ReplyTooLong() {
+  return ReplyTooLarge("with a reply longer than " + std::to_string(ReplyReader::kMaxReplyBytes) + " bytes");
 }
+
+ReplyTooLarge ArrayTooLarge() { return ReplyTooLarge("with an array that is too large"); }
 
 ReplyReader::ReplyReader(Protocol protocol) : builder_(std::make_unique<Builder>()) {
   static redisReplyObjectFunctions functions = [] {
@@ -210,8 +216,8 @@ void ReplyReader::Feed(std::string_view bytes) {
   if (translator_) {
     try {
       if (!untranslatable_) translator_->Translate(bytes, resp2);
-    } catch (const ProtocolError& error) {
-      untranslatable_ = error;
+    } catch (const ProtocolError&) {
+      untranslatable_ = std::current_exception();
     }
     bytes = resp2;
   }
@@ -222,11 +228,12 @@ void ReplyReader::Feed(std::string_view bytes) {
 bool ReplyReader::Next(Reply& reply) {
   void* root = nullptr;
   if (redisReaderGetReply(reader_.get(), &root) != REDIS_OK) {
+    if (builder_->is_too_large) throw ArrayTooLarge();
     throw ProtocolError(builder_->refusal.empty() ? std::string("what is not RESP: ") + reader_->errstr
                                                   : builder_->refusal);
   }
   if (root == nullptr) {
-    if (untranslatable_) throw *untranslatable_;
+    if (untranslatable_) std::rethrow_exception(untranslatable_);
     if (unfinished_bytes_ > kMaxReplyBytes) throw ReplyTooLong();
     return false;
   }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <exception>
 #include <initializer_list>
 #include <memory>
 #include <optional>
@@ -63,7 +64,9 @@ class Batch {
 };
 
 /// The reply goes beyond ReplyReader::kMaxReplyBytes.
-ProtocolError ReplyTooLong();
+ReplyTooLarge ReplyTooLong();
+/// The reply goes beyond ReplyReader::kMaxReplyElements.
+ReplyTooLarge ArrayTooLarge();
 
 /// Turns a stream of bytes into replies, whatever pieces it arrives in. Not for several threads at once. A reply is
 /// bounded in bytes, in elements and in depth, so that a server gone wrong cannot fill the memory. What only RESP3 has
@@ -84,7 +87,7 @@ class ReplyReader {
   void Feed(std::string_view bytes);
 
   /// Moves the next complete reply to `reply`; false if more bytes are needed first.
-  /// Throws ProtocolError; after that the stream cannot be read on.
+  /// Throws ProtocolError, ReplyTooLarge if that is what is wrong; after that the stream cannot be read on.
   bool Next(Reply& reply);
 
  private:
@@ -94,7 +97,7 @@ class ReplyReader {
   };
 
   std::optional<Resp3Translator> translator_;
-  std::optional<ProtocolError> untranslatable_;  // What comes after the bytes that were fed to the reader.
+  std::exception_ptr untranslatable_;  // What comes after the bytes that were fed to the reader.
   std::unique_ptr<Builder> builder_;
   std::unique_ptr<redisReader, Free> reader_;
   std::size_t unfinished_bytes_ = 0;  // Fed since the last complete reply.

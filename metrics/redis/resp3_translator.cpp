@@ -118,7 +118,7 @@ void Resp3Translator::TakeItem(std::string_view line, std::string& resp2) {
 
 void Resp3Translator::TakeAggregate(char type, std::string_view line, bool is_apart, std::string& resp2) {
   const std::size_t size = SizeOf(line);
-  if (size > ReplyReader::kMaxReplyElements) throw ProtocolError("with an array that is too large");
+  if (size > ReplyReader::kMaxReplyElements) throw ArrayTooLarge();
   const std::size_t items = type == '%' || type == '|' ? 2 * size : size;
   if (is_apart || type == '>' || type == '|') {
     apart_ += items;

@@ -123,13 +123,15 @@ TEST_CASE("who still has time when a silent connection is given up is answered b
 TEST_CASE("an unreadable answer fails the request it answers, and others are asked again", "[redis]") {
   struct Case {
     std::string answer;
+    UnavailableKind kind;
     std::string text;
   };
   const auto example = GENERATE(values<Case>({
-      {"!\r\n", "answered what is not RESP"},
-      {":abc\r\n", "answered what is not RESP"},
-      {"*100000\r\n", "answered with an array that is too large"},
-      {"$100000000\r\n" + std::string(17'000'000, 'x'), "answered with a reply longer than 16777216 bytes"},
+      {"!\r\n", UnavailableKind::kProtocol, "answered what is not RESP"},
+      {":abc\r\n", UnavailableKind::kProtocol, "answered what is not RESP"},
+      {"*100000\r\n", UnavailableKind::kTooLarge, "answered with an array that is too large"},
+      {"$100000000\r\n" + std::string(17'000'000, 'x'), UnavailableKind::kTooLarge,
+       "answered with a reply longer than 16777216 bytes"},
   }));
   std::atomic<int> connections = 0;
   ScriptedServer server([&](Peer& peer) {
@@ -150,7 +152,7 @@ TEST_CASE("an unreadable answer fails the request it answers, and others are ask
   const auto result = promise.get_future().get();
   const auto* error = std::get_if<metrics::redis::Failure>(&result);
   REQUIRE(error != nullptr);
-  CHECK(error->kind == UnavailableKind::kProtocol);
+  CHECK(error->kind == example.kind);
   CHECK_THAT(error->text, ContainsText(client.connection.subject() + " " + example.text));
 }
 

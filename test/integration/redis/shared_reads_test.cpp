@@ -1,19 +1,25 @@
 // Equal reads in flight are one, and the queues of a request are one pipeline to each node: as Redis itself counts
-// them.
+// them. What is wrong with one of them is no fault of the others.
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <future>
 #include <memory>
+#include <optional>
+#include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <variant>
 #include <vector>
 
 #include "metrics/layouts/list.h"
+#include "metrics/queue_layout.h"
 #include "metrics/queue_reader.h"
 #include "metrics/redis/cluster_source.h"
 #include "metrics/redis/redis_connection.h"
+#include "metrics/redis/sentinel_source.h"
 #include "test/integration/redis/redis_test.h"
 #include "test/integration/redis/source_client.h"
 #include "test/support/catch.h"
@@ -46,28 +52,46 @@ class Standstill {
   std::promise<void> end_;
 };
 
+const std::shared_ptr<const metrics::QueueLayout> kList = std::make_shared<metrics::layouts::List>();
+
+/// Counts the jobs of a list one by one.
+class WholeList final : public metrics::QueueLayout {
+ public:
+  metrics::QueueParts Offers() const override { return {.waiting = true}; }
+  void Ask(const metrics::QueueRead& read, metrics::redis::Batch& batch) const override {
+    batch.Add({"LRANGE", read.queue, "0", "-1"});
+  }
+  std::optional<metrics::QueueCounts> Count(const metrics::QueueRead& read,
+                                            std::span<const metrics::redis::Reply> replies,
+                                            metrics::redis::Batch& /*more*/) const override {
+    const auto& reply = replies.front();
+    if (reply.type != metrics::redis::Reply::Type::kArray) metrics::RejectReply(reply, "LRANGE", read.queue);
+    return metrics::QueueCounts{.waiting = static_cast<std::int64_t>(reply.elements.size())};
+  }
+};
+
 /// By whom all the time is given that Redis may take.
 constexpr auto kPatient = std::chrono::steady_clock::time_point::max();
 
 std::future<Outcomes> Begin(metrics::QueueReader& reader, metrics::redis::RedisSource& source,
                             const std::vector<std::string>& names,
-                            std::chrono::steady_clock::time_point deadline = kPatient) {
-  static const auto list = std::make_shared<metrics::layouts::List>();
+                            std::chrono::steady_clock::time_point deadline = kPatient,
+                            const std::shared_ptr<const metrics::QueueLayout>& layout = kList) {
   std::vector<metrics::QueueQuestion> questions;
-  for (const std::string& name : names) questions.push_back({&source, list, name, {.waiting = true}});
+  for (const std::string& name : names) questions.push_back({&source, layout, name, {.waiting = true}});
   const auto promise = std::make_shared<std::promise<Outcomes>>();
   reader.Read(std::move(questions), deadline,
               [promise](Outcomes outcomes) { promise->set_value(std::move(outcomes)); });
   return promise->get_future();
 }
 
-/// "1 2 3 ", an error as its text.
+/// "1 2 3 ", an error as its kind.
 std::string Show(std::future<Outcomes> answer) {
   std::string text;
   for (const metrics::QueueOutcome& outcome : answer.get()) {
     const auto* reading = std::get_if<metrics::QueueReading>(&outcome);
     text += (reading != nullptr ? std::to_string(reading->counts.waiting)
-                                : std::get<metrics::MetricUnavailable>(outcome).text) +
+                                : std::string(Name(std::get<metrics::MetricUnavailable>(outcome).kind))) +
             " ";
   }
   return text;
@@ -136,10 +160,73 @@ TEST_CASE("whoever is in a hurry takes no answer from others, and makes no error
   metrics::QueueReader reader(client.observer);
   auto hurried = Begin(reader, client.connection, {"q"}, std::chrono::steady_clock::now() + kShort);
   auto patient = Begin(reader, client.connection, {"q"});
-  CHECK_THAT(Show(std::move(hurried)), ContainsText("Redis at 127.0.0.1"));
+  CHECK(Show(std::move(hurried)) == "timeout ");
   CHECK(client.observer.errors().empty());
   begin.set_value();
   CHECK(Show(std::move(patient)) == "7 ");
+}
+
+/// How a queue is made that nobody reads out in one reply.
+constexpr std::string_view kPushMany = "for i = 1, 70000 do redis.call('RPUSH', KEYS[1], i) end";
+
+/// `source` must have lists {t}small0, {t}small1 and {t}small2 of one job, and such {t}large0, {t}large1 and {t}large2.
+template <typename Client>
+void CheckLargeSpoilsNoOther(Client& client, metrics::redis::RedisSource& source) {
+  REQUIRE(Eventually([&] { return source.status().up; }));
+  metrics::QueueReader reader(client.observer);
+  const auto whole = std::make_shared<WholeList>();
+  std::vector<std::pair<std::future<Outcomes>, std::string>> answers;
+  const auto begin = [&](const std::vector<std::string>& names, std::string expected) {
+    answers.emplace_back(Begin(reader, source, names, kPatient, whole), std::move(expected));
+  };
+  {
+    const Standstill standstill(client.loop);
+    begin({"{t}small0", "{t}large0"}, "1 too_large ");
+    begin({"{t}small0"}, "1 ");
+    begin({"{t}large1"}, "too_large ");
+    begin({"{t}small1"}, "1 ");
+    begin({"{t}large2"}, "too_large ");
+    begin({"{t}small2"}, "1 ");  // Behind three that each end the connection.
+  }
+  for (auto& [answer, expected] : answers) CHECK(Show(std::move(answer)) == expected);
+  CHECK(client.observer.changes().size() == 1);
+  for (const auto& error : client.observer.errors()) {
+    CHECK_THAT(error.queues, ContainsText("large"));
+    CHECK(error.kind == UnavailableKind::kTooLarge);
+    CHECK_THAT(error.cause, ContainsText("an array that is too large"));
+  }
+}
+
+TEST_CASE("a reply that is too large is the error of its queue alone", "[redis]") {
+  RedisServer server;
+  for (const std::string n : {"0", "1", "2"}) {
+    server.Command({"RPUSH", "{t}small" + n, "x"});
+    server.Command({"EVAL", kPushMany, "1", "{t}large" + n});
+  }
+  SECTION("of one server, in either protocol") {
+    const auto protocol = GENERATE(metrics::redis::Protocol::kResp2, metrics::redis::Protocol::kResp3);
+    Client client({.endpoint = server.endpoint(), .timeout = kLong, .protocol = protocol});
+    CheckLargeSpoilsNoOther(client, client.connection);
+  }
+  SECTION("of the master behind a Sentinel") {
+    const auto sentinel =
+        RedisServer::Sentinel("sentinel monitor jobs 127.0.0.1 " + std::to_string(server.port()) + " 1\n");
+    metrics::redis::SentinelOptions options{.master_name = "jobs", .sentinels = {}, .timeout = kLong};
+    options.sentinels.push_back(sentinel->endpoint());
+    SourceClient<metrics::redis::SentinelSource> client(options);
+    CheckLargeSpoilsNoOther(client, client.source);
+  }
+}
+
+TEST_CASE("a reply that is too large is the error of its queue alone in a cluster, too", "[redis][cluster]") {
+  RedisCluster cluster(3);
+  for (const std::string n : {"0", "1", "2"}) {
+    cluster.Command("{t}", {"RPUSH", "{t}small" + n, "x"});
+    cluster.Command("{t}", {"EVAL", kPushMany, "1", "{t}large" + n});
+  }
+  SourceClient<metrics::redis::ClusterSource> client(
+      metrics::redis::ClusterOptions{.seeds = cluster.endpoints(), .timeout = kLong});
+  CheckLargeSpoilsNoOther(client, client.source);
 }
 
 }  // namespace

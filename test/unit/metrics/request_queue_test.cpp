@@ -148,6 +148,21 @@ TEST_CASE("an unreadable answer settles the request it answered, and only that",
   CHECK(t.queue.DispatchWaiting(kStart) == t.Make("b").batch.bytes());
 }
 
+TEST_CASE("an answer that is too large settles its request, and does not count against others", "[redis]") {
+  TestQueue t;
+  for (const std::string name : {"a", "b", "c", "d"}) t.Dispatch(name);
+  const auto dispatch = [&] { t.queue.DispatchWaiting(kStart); };
+  CHECK(t.Lose(UnavailableKind::kTooLarge) == "a: lost");
+  dispatch();
+  CHECK(t.Lose(UnavailableKind::kTooLarge) == "b: lost");
+  dispatch();
+  CHECK(t.Lose().empty());
+  dispatch();
+  CHECK(t.Lose(UnavailableKind::kTooLarge) == "c: lost");
+  dispatch();
+  CHECK(t.Lose() == "d: lost");  // That was its second connection lost.
+}
+
 TEST_CASE("a failed attempt to connect fails those who wait, repeated or not", "[redis]") {
   TestQueue t;
   t.Dispatch("a");
