@@ -1,5 +1,6 @@
 """A configuration file: several Redis, who sees what, what is answered while one is down, and that it can be changed."""
 
+import os
 import subprocess
 import threading
 import time
@@ -420,6 +421,23 @@ def test_check_shows_what_can_be_known_of_a_queue_beside_what_cannot(redis, tmp_
 def test_flags_that_are_wrong_are_named(flags, said):
     result = run("check", *flags, additions={"REDIS_URL": "redis://127.0.0.1:1"})
     assert result.returncode == 1 and said in result.stderr
+
+
+def test_what_is_no_file_is_refused_at_once(configured, redis, tmp_path):
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    endless = tmp_path / "endless"
+    endless.touch()
+    os.truncate(endless, 1 << 40)
+    for path, said in (fifo, "which is no regular file"), ("/dev/zero", "which is no regular file"), \
+                      (endless, "File too large"), (tmp_path, "Is a directory"):
+        result = run("check", "--config", path)
+        assert result.returncode == 1 and f"cannot read {path}" in result.stderr and said in result.stderr
+    file, server = configured(one(redis, "jobs"))
+    file.path.unlink()
+    os.mkfifo(file.path)
+    eventually(lambda: "which is no regular file" in server.log)
+    assert values(server, "queue=jobs") == {"jobs": 0}  # And the server ends in order, as each does.
 
 
 def test_two_places_for_the_redis_are_one_too_many(redis, tmp_path):
