@@ -451,13 +451,26 @@ class Reader {
     return kind;
   }
 
+  /// Those of the layout that others need. Where the defaults have these, a queue may have what they need.
+  void NeedOptions(const YamlValue& node, const QueueSettings& settings) {
+    for (const LayoutOption& option : FindLayoutKind(settings.layout_name)->options) {
+      const auto has = [&settings](std::string_view name) {
+        return !settings.layout_options.Find<std::string>(name).value_or("").empty();
+      };
+      if (option.needed_option.empty() || !has(option.name) || has(option.needed_option)) continue;
+      const YamlValue* const value = FindKey(node, option.name);
+      Wrong(value != nullptr ? *value : node,
+            std::string(option.name) + " means nothing without " + GoQuote(option.needed_option));
+    }
+  }
+
   void ReadLayoutOption(const YamlValue& node, const LayoutOption& option, QueueSettings& settings) {
     const std::string name(option.name);
     const std::string meaning(option.meaning);
     switch (option.type) {
       case LayoutOption::Type::kText:
         if (node.kind != Kind::kScalar) return Wrong(node, name + " must be " + meaning);
-        if (IsChoice(node, option)) settings.layout_options.Set(name, node.scalar);
+        if (IsChoice(node, option) && HasPlaces(node, option)) settings.layout_options.Set(name, node.scalar);
         return;
       case LayoutOption::Type::kFlag:
         if (node.kind == Kind::kScalar && (node.scalar == "true" || node.scalar == "false")) {
@@ -470,7 +483,8 @@ class Reader {
         LayoutOptions::Texts texts;
         if (!IsItems(node, name, option)) return;
         for (const YamlPtr& item : node.items) {
-          if (auto text = Text(*item, name, meaning)) texts.push_back(*std::move(text));
+          auto text = Text(*item, name, meaning);
+          if (text && HasPlaces(*item, option) && IsNew(*item, name, *text, texts)) texts.push_back(*std::move(text));
         }
         settings.layout_options.Set(name, std::move(texts));
         return;
@@ -480,7 +494,7 @@ class Reader {
         if (!IsItems(node, name, option)) return;
         for (const YamlPtr& item : node.items) {
           const auto number = Whole(*item, name, 0, std::numeric_limits<std::int64_t>::max(), meaning);
-          if (number) numbers.push_back(*number);
+          if (number && IsNew(*item, name, *number, numbers)) numbers.push_back(*number);
         }
         settings.layout_options.Set(name, std::move(numbers));
         return;
@@ -493,6 +507,39 @@ class Reader {
     if (choices.empty() || std::find(choices.begin(), choices.end(), node.scalar) != choices.end()) return true;
     Wrong(node, Named(node, std::string(option.name)) + " must be one of " + Join(choices));
     return false;
+  }
+
+  /// What is listed twice would be counted twice.
+  template <typename Value>
+  bool IsNew(const YamlValue& node, const std::string& name, const Value& value, const std::vector<Value>& before) {
+    if (std::find(before.begin(), before.end(), value) == before.end()) return true;
+    Wrong(node, name + " has " + GoQuote(node.scalar) + " twice");
+    return false;
+  }
+
+  /// A misspelt one would be the name of a key that nobody uses, and its queue empty.
+  bool HasPlaces(const YamlValue& node, const LayoutOption& option) {
+    const std::string& text = node.scalar;
+    const auto has = [&text](std::string_view place) { return text.find(place) != std::string::npos; };
+    if (option.places.empty() || text.empty()) return true;
+    if (!option.needed_place.empty() && !has(option.needed_place)) {
+      Wrong(node, Named(node, std::string(option.name)) + " must have " + std::string(option.needed_place) + " in it");
+      return false;
+    }
+    const bool has_any = std::any_of(option.places.begin(), option.places.end(), has);
+    for (std::size_t end = text.find('}'); end != std::string::npos; end = text.find('}', end + 1)) {
+      const std::size_t begin = text.rfind('{', end);
+      if (begin == std::string::npos) continue;
+      const std::string place = text.substr(begin, end + 1 - begin);
+      if (std::find(option.places.begin(), option.places.end(), place) != option.places.end()) continue;
+      // Any other may be the hash tag of a cluster, above all beside one that is right.
+      const auto nearest = has_any ? std::nullopt : NearestName(place, option.places);
+      if (!nearest && place != "{worker}") continue;
+      Wrong(node, std::string(option.name) + " cannot have " + GoQuote(place) +
+                      (nearest ? "; did you mean " + GoQuote(*nearest) + "?" : "; it may have " + Join(option.places)));
+      return false;
+    }
+    return true;
   }
 
   bool IsItems(const YamlValue& node, const std::string& name, const LayoutOption& option) {
@@ -589,6 +636,7 @@ class Reader {
                                 }}});
     const std::size_t problems_before = problems_.size();
     ReadSettings(node, "a queue", std::move(keys), queue.settings);
+    NeedOptions(node, queue.settings);
     if (queue.name_in_redis.empty()) queue.name_in_redis = queue.name;
     const YamlValue& named = name != nullptr ? *name : pattern != nullptr ? *pattern : node;
     if (queue.is_pattern && std::count(queue.name_in_redis.begin(), queue.name_in_redis.end(), '*') != 1 &&

@@ -42,20 +42,28 @@ constexpr auto kWorkersTypes = std::to_array<std::string_view>({"set", "sorted-s
 constexpr std::array kWorkersValues{Workers::kSet, Workers::kSortedSet, Workers::kHash};
 
 constexpr std::string_view kKeyPattern = "a key, in which {queue} stands for the queue";
+constexpr auto kOfQueue = std::to_array<std::string_view>({"{queue}"});
+constexpr auto kOfWorker = std::to_array<std::string_view>({"{queue}", "{worker}"});
 
 constexpr LayoutOption kPrefix{"prefix", Type::kText, "what all keys of the framework begin with"};
 
 constexpr auto kOnlyPrefix = std::to_array<LayoutOption>({kPrefix});
 constexpr auto kReliableList = std::to_array<LayoutOption>({
-    {"waiting", Type::kText, kKeyPattern},
+    {.name = "waiting", .type = Type::kText, .meaning = kKeyPattern, .places = kOfQueue},
     {.name = "processing",
      .type = Type::kTexts,
      .meaning = "a list of keys, in which {queue} stands for the queue",
-     .may_be_empty = true},
-    {"workers", Type::kText, kKeyPattern},
+     .may_be_empty = true,
+     .places = kOfQueue},
+    {.name = "workers", .type = Type::kText, .meaning = kKeyPattern, .places = kOfQueue},
     {"workersType", Type::kText, "the type of workers", kWorkersTypes},
-    {"workerProcessing", Type::kText, "a key, in which {queue} and {worker} stand for their names"},
-    {"delayed", Type::kText, kKeyPattern},
+    {.name = "workerProcessing",
+     .type = Type::kText,
+     .meaning = "a key, in which {queue} and {worker} stand for their names",
+     .places = kOfWorker,
+     .needed_place = "{worker}",
+     .needed_option = "workers"},
+    {.name = "delayed", .type = Type::kText, .meaning = kKeyPattern, .places = kOfQueue},
     {"delayedUnit", Type::kText, "the unit of delayed", kUnits},
 });
 constexpr auto kSortedSet = std::to_array<LayoutOption>({

@@ -26,6 +26,12 @@ struct LayoutOption {
   std::span<const std::string_view> choices{};
   /// If a list may have nothing in it.
   bool may_be_empty = false;
+  /// What may stand in braces for a name, each as "{queue}". Other braces are what keys have in them.
+  std::span<const std::string_view> places{};
+  /// The one of them that must.
+  std::string_view needed_place{};
+  /// The option without which this one means nothing.
+  std::string_view needed_option{};
 };
 
 /// What a configuration says about a layout. The values have the types of the table.
