@@ -62,6 +62,8 @@ std::vector<std::string_view> LayoutsWith(std::string_view option) {
 /// Reads the whole file, whatever is wrong with parts of it. Values that are wrong keep their defaults.
 class Reader {
  public:
+  explicit Reader(RedisInFile redis) : redis_(redis) {}
+
   std::variant<QueueConfig, std::vector<ConfigProblem>> Read(std::string_view yaml) {
     try {
       ReadFile(*ParseYaml(yaml));
@@ -184,11 +186,15 @@ class Reader {
              {{"redis",
                [&](const YamlValue& node) {
                  has_sources = true;
+                 if (redis_ == RedisInFile::kMustNot) Wrong(node, "names its own \"redis\", so leave out --redis-url");
                  ReadSources(node);
                }},
               {"defaults", [&](const YamlValue& node) { defaults = &node; }},
               {"queues", [&](const YamlValue& node) { queues = &node; }}});
     if (!has_sources) source_names_.emplace(kDefaultSource);
+    if (!has_sources && redis_ == RedisInFile::kMust) {
+      Wrong(root, "must have \"redis\" where there is no --redis-url");
+    }
     // Whatever the order in the file, a queue needs to know the sources and the defaults.
     if (defaults != nullptr && IsMapping(*defaults, "defaults")) {
       ReadSettings(*defaults, "defaults", SettingKeys(defaults_), defaults_);
@@ -695,6 +701,7 @@ class Reader {
   static constexpr const char* kLabelValueRule =
       "letters, digits, '-', '_' and '.', at most 63 of them, the first and last a letter or digit";
 
+  const RedisInFile redis_;
   QueueConfig config_;
   std::vector<ConfigProblem> problems_;
   std::set<std::string, std::less<>> source_names_;
@@ -724,8 +731,8 @@ QueueConfig ConfigOfEveryKey(const LayoutKind& layout, std::vector<std::string> 
                       .layout = layout.make({})}}};
 }
 
-std::variant<QueueConfig, std::vector<ConfigProblem>> ParseQueueConfig(std::string_view yaml) {
-  return Reader().Read(yaml);
+std::variant<QueueConfig, std::vector<ConfigProblem>> ParseQueueConfig(std::string_view yaml, RedisInFile redis) {
+  return Reader(redis).Read(yaml);
 }
 
 }  // namespace metrics

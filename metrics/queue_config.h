@@ -128,7 +128,15 @@ struct ConfigProblem {
   std::string text;
 };
 
+/// What the command line leaves to the file.
+enum class RedisInFile : std::uint8_t {
+  kMay,      // There is another, for a file that names none.
+  kMust,     // There is no other.
+  kMustNot,  // There is another, and it is meant.
+};
+
 /// Every problem of the text, sorted by where it is, if there is any.
-std::variant<QueueConfig, std::vector<ConfigProblem>> ParseQueueConfig(std::string_view yaml);
+std::variant<QueueConfig, std::vector<ConfigProblem>> ParseQueueConfig(std::string_view yaml,
+                                                                       RedisInFile redis = RedisInFile::kMay);
 
 }  // namespace metrics

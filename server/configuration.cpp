@@ -66,7 +66,10 @@ metrics::SourceConfig SourceOfFlags(const QueueOptions& options) {
 }
 
 metrics::QueueConfig Parse(const QueueOptions& options, const std::string& text) {
-  auto parsed = metrics::ParseQueueConfig(text);
+  using metrics::RedisInFile;
+  auto parsed = metrics::ParseQueueConfig(text, options.redis_by_flag ? RedisInFile::kMustNot
+                                                : options.redis       ? RedisInFile::kMay
+                                                                      : RedisInFile::kMust);
   if (const auto* problems = std::get_if<std::vector<metrics::ConfigProblem>>(&parsed)) {
     std::string lines;
     for (const metrics::ConfigProblem& problem : *problems) {
@@ -76,13 +79,7 @@ metrics::QueueConfig Parse(const QueueOptions& options, const std::string& text)
     throw ConfigurationError(lines);
   }
   auto config = std::get<metrics::QueueConfig>(std::move(parsed));
-  if (!config.sources.empty() && options.redis_by_flag) {
-    throw ConfigurationError(options.config_file + ":1:1: names its own \"redis\", so leave out --redis-url");
-  }
   if (config.sources.empty()) {
-    if (!options.redis) {
-      throw ConfigurationError(options.config_file + ":1:1: must have \"redis\" where there is no --redis-url");
-    }
     config.sources.push_back(SourceOfFlags(options));
   }
   return config;

@@ -219,12 +219,12 @@ def test_a_new_file_is_in_force_within_two_seconds(configured, redis, how):
 def test_a_bad_file_keeps_the_old_one_and_says_so(configured, redis):
     file, server = configured(one(redis, "jobs"))
     assert server.telemetry()["queue_metrics_config_up_to_date"] == 1
-    file.swap("queues: [{name: jobs, layot: list}]")
+    file.swap(one(redis, "jobs").replace("layout", "layot"))
     eventually(lambda: server.telemetry()["queue_metrics_config_up_to_date"] == 0)
     assert values(server, "queue=jobs") == {"jobs": 0}
     ready = server.request("/readyz?verbose")
     assert ready.status == 200 and "[-]configuration failed" in ready.text
-    problem = f'{file.path}:1:23: a queue has no key "layot"; did you mean "layout"?'
+    problem = f'{file.path}:3:18: a queue has no key "layot"; did you mean "layout"?'
     assert problem in server.request("/readyz/configuration").text
     assert problem in server.log.replace('\\"', '"')
     assert server.telemetry()["queue_metrics_config_reload_errors_total"] == 1
@@ -444,7 +444,8 @@ def test_two_places_for_the_redis_are_one_too_many(redis, tmp_path):
     file = tmp_path / "queues.yaml"
     file.write_text(one(redis, "jobs"))
     result = run("check", "--config", file, "--redis-url", "redis://x")
-    assert result.returncode == 1 and f'{file}:1:1: names its own "redis", so leave out --redis-url' in result.stderr
-    file.write_text("queues: [{name: jobs}]")
+    assert result.returncode == 1 and f'{file}:1:8: names its own "redis", so leave out --redis-url' in result.stderr
+    file.write_text("queues: [{name: jobs, layuot: list}]")
     result = run("check", "--config", file)
     assert result.returncode == 1 and f'{file}:1:1: must have "redis" where there is no --redis-url' in result.stderr
+    assert f'{file}:1:23: a queue has no key "layuot"' in result.stderr  # All problems at once.

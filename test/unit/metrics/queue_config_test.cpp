@@ -12,8 +12,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
-std::vector<std::string> ProblemsOf(const std::string& yaml) {
-  const auto parsed = ParseQueueConfig(yaml);
+std::vector<std::string> ProblemsOf(const std::string& yaml, RedisInFile redis = RedisInFile::kMay) {
+  const auto parsed = ParseQueueConfig(yaml, redis);
   std::vector<std::string> texts;
   if (const auto* problems = std::get_if<std::vector<ConfigProblem>>(&parsed)) {
     for (const ConfigProblem& problem : *problems) {
@@ -58,6 +58,20 @@ TEST_CASE("every problem of a configuration is told with its line and column", "
     INFO(example.title << "\n" << example.yaml);
     CHECK(ProblemsOf(example.yaml) == example.problems);
   }
+}
+
+TEST_CASE("what the command line leaves to the file is told beside every other problem", "[metrics]") {
+  const std::string without = "# No Redis.\nqueues: [{name: jobs, layuot: list}]";
+  const std::string typo = "2:23: a queue has no key \"layuot\"; did you mean \"layout\"?";
+  CHECK(ProblemsOf(without, RedisInFile::kMay) == std::vector{typo});
+  CHECK(ProblemsOf(without, RedisInFile::kMustNot) == std::vector{typo});
+  CHECK(ProblemsOf(without, RedisInFile::kMust) ==
+        std::vector<std::string>{"2:1: must have \"redis\" where there is no --redis-url", typo});
+  const std::string with = "redis: {main: {url: \"redis://a\", timeout: 5}}\nqueues: [{name: jobs}]";
+  const std::string unit = "1:43: timeout \"5\" must be a duration from 1ms to 30s, such as 1s";
+  CHECK(ProblemsOf(with, RedisInFile::kMust) == std::vector{unit});
+  CHECK(ProblemsOf(with, RedisInFile::kMustNot) ==
+        std::vector<std::string>{"1:8: names its own \"redis\", so leave out --redis-url", unit});
 }
 
 TEST_CASE("a problem is one printable line, whatever the bytes it is about", "[metrics]") {
