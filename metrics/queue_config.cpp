@@ -59,6 +59,10 @@ std::vector<std::string_view> LayoutsWith(std::string_view option) {
   return names;
 }
 
+std::optional<QueueRegistry> RegistryOf(const LayoutKind& layout, const LayoutOptions& options) {
+  return layout.registry == nullptr ? std::nullopt : std::optional(layout.registry(options));
+}
+
 /// Reads the whole file, whatever is wrong with parts of it. Values that are wrong keep their defaults.
 class Reader {
  public:
@@ -666,7 +670,9 @@ class Reader {
     const bool is_default = queue.settings.layout_name == defaults_.layout_name &&
                             queue.settings.layout_options == defaults_.layout_options;
     queue.layout = is_default ? default_layout_ : MakeLayout(queue.settings);
-    if (queue.is_pattern) queue.registry = RegistryOf(queue.settings);
+    if (queue.is_pattern) {
+      queue.registry = RegistryOf(*FindLayoutKind(queue.settings.layout_name), queue.settings.layout_options);
+    }
     config_.queues.push_back(std::move(queue));
   }
 
@@ -691,11 +697,6 @@ class Reader {
 
   static std::shared_ptr<const QueueLayout> MakeLayout(const QueueSettings& settings) {
     return FindLayoutKind(settings.layout_name)->make(settings.layout_options);
-  }
-
-  static std::optional<QueueRegistry> RegistryOf(const QueueSettings& settings) {
-    const LayoutKind* kind = FindLayoutKind(settings.layout_name);
-    return kind->registry == nullptr ? std::nullopt : std::optional(kind->registry(settings.layout_options));
   }
 
   static constexpr const char* kLabelValueRule =
@@ -728,7 +729,8 @@ QueueConfig ConfigOfEveryKey(const LayoutKind& layout, std::vector<std::string> 
                       .is_pattern = true,
                       .name_in_redis = "*",
                       .settings = std::move(settings),
-                      .layout = layout.make({})}}};
+                      .layout = layout.make({}),
+                      .registry = RegistryOf(layout, {})}}};
 }
 
 std::variant<QueueConfig, std::vector<ConfigProblem>> ParseQueueConfig(std::string_view yaml, RedisInFile redis) {

@@ -197,6 +197,8 @@ def test_without_a_file_a_layout_and_namespaces_hold_for_all(start_server, redis
     redis.run("rpush", "rq:queue:jobs", "1", "2")
     server = start_server(layout="rq", namespaces="jobs,mail")
     assert values(server, "queue=jobs", namespace="mail") == {"jobs": 2}
+    redis.run("sadd", "rq:queues", "rq:queue:jobs", "rq:queue:idle")
+    assert values(server, "", namespace="mail") == {"jobs": 2, "idle": 0}
     assert "may see none" in refusal(server, "queue=jobs", 404, namespace="web")
 
 

@@ -250,6 +250,15 @@ queues:
   CHECK_FALSE(config.queues[2].registry.has_value());
 }
 
+TEST_CASE("without a file, too, the registry of the framework is known", "[metrics]") {
+  const auto registry = [](std::string_view layout) {
+    return ConfigOfEveryKey(*FindLayoutKind(layout), {}).queues.at(0).registry;
+  };
+  REQUIRE(registry("rq").has_value());
+  CHECK(registry("rq")->key == "rq:queues");
+  CHECK_FALSE(registry("list").has_value());
+}
+
 TEST_CASE("an alias repeats its anchor", "[metrics]") {
   const QueueConfig config = Parse(R"(
 queues:
