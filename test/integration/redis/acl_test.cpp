@@ -1,13 +1,19 @@
 // The ACL of each layout, as docs/redis-acl.md tells it: it suffices, and nothing in it is too much.
 #include <algorithm>
+#include <chrono>
 #include <fstream>
 #include <iterator>
 #include <map>
 #include <set>
 #include <sstream>
 #include <string>
+#include <utility>
+#include <variant>
 #include <vector>
 
+#include "metrics/label_selector.h"
+#include "metrics/queue_layouts.h"
+#include "metrics/queue_metric_provider.h"
 #include "test/integration/redis/layout_examples.h"
 #include "test/integration/redis/redis_test.h"
 #include "test/support/answers.h"
@@ -44,17 +50,17 @@ std::vector<std::string> Cells(const std::string& line) {
   return cells;
 }
 
-/// The rows of the document's table, by layout.
-std::map<std::string, Acl> DocumentedAcls() {
+/// The rows of the document's tables that begin so, by layout.
+std::map<std::string, Acl> DocumentedAcls(const std::string& beginning) {
   std::ifstream document(TEST_DOCS_DIR "/redis-acl.md");
   REQUIRE(document);
   std::map<std::string, Acl> acls;
   for (std::string line; std::getline(document, line);) {
-    if (line.rfind("| `", 0) != 0) continue;
-    const auto cells = Cells(line);
-    const std::string name = cells.at(0).substr(1, cells.at(0).size() - 2);
+    if (line.rfind(beginning + "`", 0) != 0) continue;
+    const auto cells = Cells(line.substr(beginning.size() - 1));
+    const std::string name = cells.at(0).substr(0, cells.at(0).size() - 1);
     Acl& acl = acls[name];
-    for (std::size_t i = 1; i < 5; ++i) {
+    for (std::size_t i = 1; i < cells.size(); ++i) {
       const auto words = Words(cells.at(i));
       if (i < 3) acl.for_counts.insert(words.begin(), words.end());
       acl.all.insert(words.begin(), words.end());
@@ -80,7 +86,7 @@ void MakeUser(RedisServer& server, const LayoutExample& example, const std::set<
 
 TEST_CASE("the ACL in the documentation lets a layout read, and no command of it can be left out", "[redis][layouts]") {
   RedisServer server;
-  const auto acls = DocumentedAcls();
+  const auto acls = DocumentedAcls("| ");
   CHECK(acls.size() == LayoutExamples().size());
   for (const LayoutExample& example : LayoutExamples()) {
     INFO(example.name);
@@ -111,6 +117,66 @@ TEST_CASE("the ACL in the documentation lets a layout read, and no command of it
       rest.erase(left_out);
       MakeUser(server, example, rest);
       CHECK_THAT(ErrorOf([&] { read(all); }).what(), ContainsText("permissions"));
+    }
+  }
+}
+
+/// Of the queues that the framework has noted.
+std::string ReadNoted(const metrics::redis::RedisOptions& options, const metrics::LayoutKind& kind) {
+  RecordingObserver observer;
+  metrics::redis::EventLoop loop;
+  const LoopThread thread(loop);
+  metrics::QueueMetricProvider provider(loop, observer,
+                                        [&](const metrics::SourceConfig& /*source*/) { return options; });
+  auto config = metrics::ConfigOfEveryKey(kind, {});
+  config.sources.push_back(
+      {.name = std::string(metrics::kDefaultSource), .servers = options.endpoint, .credentials = {}, .tls = {}});
+  provider.Use(std::move(config));
+  const metrics::MetricQuery query{.ns = "jobs",
+                                   .metric = "redis_queue_length",
+                                   .selector = metrics::LabelSelector::Parse(""),
+                                   .deadline = std::chrono::steady_clock::time_point::max()};
+  const auto samples = Await<std::vector<metrics::MetricSample>>([&](auto callback) {
+    provider.Get(query, [callback](metrics::MetricResult result) {
+      if (auto* error = std::get_if<metrics::MetricUnavailable>(&result)) return callback(std::move(*error));
+      callback(std::get<std::vector<metrics::MetricSample>>(std::move(result)));
+    });
+  });
+  std::string names;
+  for (const metrics::MetricSample& sample : samples) names += sample.labels.at("queue") + " ";
+  return names;
+}
+
+TEST_CASE("with the ACL in the documentation the queues that a framework has noted are found", "[redis][layouts]") {
+  RedisServer server;
+  const auto acls = DocumentedAcls("| ");
+  const auto acls_of_patterns = DocumentedAcls("| pattern of ");
+  for (const metrics::LayoutKind& kind : metrics::LayoutKinds()) {
+    const std::string name(kind.name);
+    INFO(name);
+    CHECK((kind.registry != nullptr) == (acls_of_patterns.count(name) == 1));
+    if (kind.registry == nullptr) continue;
+    const auto example = std::find_if(LayoutExamples().begin(), LayoutExamples().end(),
+                                      [&name](const LayoutExample& known) { return known.name == name; });
+    REQUIRE(example != LayoutExamples().end());
+    server.Command({"FLUSHALL"});
+    example->write(server);
+    const metrics::QueueRegistry registry = kind.registry({});
+    server.Command({"SADD", registry.key, registry.prefix + example->queue});
+    metrics::redis::RedisOptions options{.endpoint = server.endpoint(), .timeout = kLong};
+    options.credentials = [] { return metrics::redis::Credentials{"user", "secret"}; };
+
+    const std::set<std::string>& of_pattern = acls_of_patterns.at(name).all;
+    std::set<std::string> all = acls.at(name).for_counts;
+    all.insert(of_pattern.begin(), of_pattern.end());
+    MakeUser(server, *example, all);
+    CHECK(ReadNoted(options, kind) == example->queue + " ");
+    for (const std::string& left_out : of_pattern) {
+      INFO("without " << left_out);
+      std::set<std::string> rest = all;
+      rest.erase(left_out);
+      MakeUser(server, *example, rest);
+      CHECK_THAT(ErrorOf([&] { ReadNoted(options, kind); }).what(), ContainsText("permissions"));
     }
   }
 }
