@@ -2,7 +2,9 @@
 #include <atomic>
 #include <chrono>
 #include <filesystem>
+#include <future>
 #include <iterator>
+#include <latch>
 #include <memory>
 #include <string>
 #include <system_error>
@@ -85,12 +87,17 @@ TEST_CASE("a connection can be destroyed while callers wait, and they get an err
       });
     }
     std::string text;
-    std::jthread blocked([&, &asked = *connection] {
+    std::latch asked(1);
+    std::promise<metrics::redis::Result> result;
+    std::jthread blocked([&, &source = *connection] {
       metrics::redis::Batch batch;
       batch.Add({"LLEN", "q"});
-      text = ErrorOf([&] { Call(asked, std::move(batch), std::chrono::steady_clock::now() + kLong); }).what();
+      source.Send(std::move(batch), std::chrono::steady_clock::now() + kLong,
+                  [&](metrics::redis::Result settled) { result.set_value(std::move(settled)); });
+      asked.count_down();
+      text = std::get<metrics::redis::Failure>(result.get_future().get()).text;
     });
-    std::this_thread::sleep_for(20ms);
+    asked.wait();
     connection.reset();
     blocked.join();
     CHECK(answered == kCallers);
