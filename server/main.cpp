@@ -2,6 +2,7 @@
 #include <atomic>
 #include <cstdlib>
 #include <iostream>
+#include <new>
 #include <stdexcept>
 #include <thread>
 
@@ -229,8 +230,11 @@ int Serve(const ServeOptions& options) {
     const auto begin = std::chrono::steady_clock::now();
     api.Handle(request, [&telemetry, &request, begin, info = api::ParseRequestInfo(request),
                          respond = std::move(respond)](http::Response response, const auth::Verdict& verdict) {
-      telemetry.OnRequest(info.verb, MetricLabel(info), response.status, std::chrono::steady_clock::now() - begin);
-      AuditAnswer(request, info, verdict, response.status);
+      try {
+        telemetry.OnRequest(info.verb, MetricLabel(info), response.status, std::chrono::steady_clock::now() - begin);
+        AuditAnswer(request, info, verdict, response.status);
+      } catch (const std::bad_alloc&) {  // Nobody is left without an answer because there is no memory to count it.
+      }
       respond(std::move(response));
     });
   };

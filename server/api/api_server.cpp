@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <new>
 #include <optional>
 #include <random>
 #include <span>
@@ -211,6 +212,11 @@ class ApiServer::Exchange {
     answered_(std::move(response), verdict_);
   }
 
+  /// When there is none even for an error.
+  void RespondWithoutMemory() const {
+    answered_({.status = 503, .content_type = {}, .body = {}, .headers = {}}, verdict_);
+  }
+
  private:
   const http::Request& request_;
   const Answered answered_;
@@ -232,17 +238,18 @@ void ApiServer::Handle(const http::Request& request, Answered answered) const no
 
 template <typename Act>
 void ApiServer::OrError(const Exchange& exchange, Act answer) const noexcept {
-  wire::Status status;
   try {
-    answer();
-    return;
-  } catch (const ApiError& error) {
-    status = error.status();
-  } catch (const std::exception& error) {
-    parts_.report_failure(exchange.request(), error.what());
-    status = wire::InternalError("the server's log says why");
+    try {
+      answer();
+    } catch (const ApiError& error) {
+      exchange.Respond(EncodeError(exchange.request(), error.status()));
+    } catch (const std::exception& error) {
+      parts_.report_failure(exchange.request(), error.what());
+      exchange.Respond(EncodeError(exchange.request(), wire::InternalError("the server's log says why")));
+    }
+  } catch (const std::bad_alloc&) {
+    exchange.RespondWithoutMemory();
   }
-  exchange.Respond(EncodeError(exchange.request(), status));
 }
 
 void ApiServer::Answer(const ExchangePtr& exchange) const {
