@@ -73,6 +73,9 @@ struct MetricUnavailable {
   std::string text;
 };
 
+/// When there is no memory to find out, or to say more: making it needs none.
+inline MetricUnavailable NoMemory() { return {UnavailableKind::kServer, "out of memory"}; }
+
 /// The same, thrown by those who make sense of answers.
 class MetricUnavailableError : public std::runtime_error {
  public:

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <new>
 #include <optional>
 #include <utility>
 #include <variant>
@@ -91,14 +92,20 @@ class QueueMetricProvider::Query : public std::enable_shared_from_this<Query> {
         failure_ = MetricUnavailable{error.kind(), source.subject() + ": " + error.what()};
       } catch (const MetricNotFoundError& error) {
         failure_ = MetricNotFound{error.what()};
+      } catch (const std::bad_alloc&) {
+        failure_ = NoMemory();
       }
       is_last = --waiting_for_ == 0;
     }
-    if (!is_last) return;
+    if (is_last) OrNoMemory([&] { TakeRegistries(pattern); });
+  }
+
+  /// `last` came last.
+  void TakeRegistries(const ConfiguredQueue& last) {
     if (const auto* unavailable = std::get_if<MetricUnavailable>(&failure_)) {
       const bool is_own_hurry = unavailable->kind == UnavailableKind::kTimeout && IsLate();
       if (!is_own_hurry) {
-        provider_.observer_.OnError(source.name(), pattern.name, unavailable->kind, unavailable->text);
+        provider_.observer_.OnError(SourceOf(last)->name(), last.name, unavailable->kind, unavailable->text);
       }
       return callback_(*unavailable);
     }
@@ -126,9 +133,20 @@ class QueueMetricProvider::Query : public std::enable_shared_from_this<Query> {
       questions.push_back(std::move(question));
     }
     if (questions.empty()) return Answer();
-    provider_.reader_.Read(
-        std::move(questions), query_.deadline,
-        [self = shared_from_this()](std::vector<QueueOutcome> outcomes) { self->Take(std::move(outcomes)); });
+    provider_.reader_.Read(std::move(questions), query_.deadline,
+                           [self = shared_from_this()](std::vector<QueueOutcome> outcomes) {
+                             self->OrNoMemory([&] { self->Take(std::move(outcomes)); });
+                           });
+  }
+
+  /// Whoever asks is answered, also when `act` finds no memory to do so. For what the loop calls.
+  template <typename Act>
+  void OrNoMemory(Act act) {
+    try {
+      act();
+    } catch (const std::bad_alloc&) {
+      callback_(NoMemory());
+    }
   }
 
   void Take(std::vector<QueueOutcome> outcomes) {

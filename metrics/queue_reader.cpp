@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstddef>
 #include <iterator>
+#include <new>
 #include <optional>
 #include <string_view>
 #include <utility>
@@ -24,6 +25,16 @@ std::size_t AddTo(redis::Batch& batch, Ask ask) {
   return asked.size();
 }
 
+/// What there is memory for.
+template <typename Outcome>
+QueueOutcome CopyOf(const Outcome& outcome) {
+  try {
+    return outcome;
+  } catch (const std::bad_alloc&) {
+    return NoMemory();
+  }
+}
+
 }  // namespace
 
 /// Waits for the outcomes of all its questions.
@@ -33,7 +44,7 @@ class QueueReader::Request {
       : outcomes_(count), missing_(count), callback_(std::move(callback)) {}
 
   void Take(std::size_t index, const QueueOutcome& outcome) {
-    outcomes_[index] = outcome;
+    outcomes_[index] = CopyOf(outcome);
     if (missing_.fetch_sub(1) == 1) callback_(std::move(outcomes_));
   }
 
@@ -57,7 +68,7 @@ struct QueueReader::Flight {
   std::optional<QueueOutcome> outcome{};
 };
 
-/// The questions of one request to one source.
+/// The questions of one request to one source. Each gets an outcome, also when there is no memory to go on.
 class QueueReader::Group : public std::enable_shared_from_this<Group> {
  public:
   /// Of `most` flights, none of which moves in memory. `is_hurried`: the source may take longer than `deadline` allows.
@@ -74,8 +85,13 @@ class QueueReader::Group : public std::enable_shared_from_this<Group> {
 
   void Begin() {
     Together all;
-    for (Flight& flight : flights_) all.push_back(&flight);
-    Ask(std::move(all));
+    try {
+      for (Flight& flight : flights_) all.push_back(&flight);
+    } catch (const std::bad_alloc&) {
+      for (Flight& flight : flights_) Land(flight, NoMemory());
+      return;
+    }
+    Ask(all);
   }
 
  private:
@@ -84,32 +100,50 @@ class QueueReader::Group : public std::enable_shared_from_this<Group> {
 
   QueueRead ReadOf(const QueueQuestion& question) const { return {question.name_in_redis, question.wanted, begin_}; }
 
-  void Ask(Together flights) {
+  void Ask(const Together& flights) {
     redis::Batch batch;
-    for (Flight* const flight : flights) {
-      flight->owed =
-          AddTo(batch, [&](redis::Batch& asked) { flight->question.layout->Ask(ReadOf(flight->question), asked); });
+    try {
+      for (Flight* const flight : flights) {
+        flight->owed =
+            AddTo(batch, [&](redis::Batch& asked) { flight->question.layout->Ask(ReadOf(flight->question), asked); });
+      }
+    } catch (const std::bad_alloc&) {
+      return Fail(flights, NoMemory());
     }
-    Send(std::move(batch), std::move(flights));
+    Send(std::move(batch), flights);
   }
 
-  void Send(redis::Batch batch, Together flights) {
-    source_.Send(std::move(batch), deadline_,
-                 [self = shared_from_this(), flights = std::move(flights)](redis::Result result) {
-                   self->Take(flights, std::move(result));
-                 });
+  void Send(redis::Batch batch, const Together& flights) {
+    try {
+      source_.Send(std::move(batch), deadline_, [self = shared_from_this(), flights](redis::Result result) {
+        self->Take(flights, std::move(result));
+      });
+    } catch (const std::bad_alloc&) {
+      Fail(flights, NoMemory());
+    }
   }
 
   void Take(const Together& flights, redis::Result result) {
     if (const auto* failure = std::get_if<redis::Failure>(&result)) return Fail(flights, *failure);
     redis::Batch batch;
+    bool is_batch_whole = true;
     Together unanswered;
+    try {
+      unanswered.reserve(flights.size());
+    } catch (const std::bad_alloc&) {
+      return Fail(flights, NoMemory());
+    }
     auto next = std::make_move_iterator(std::get<std::vector<redis::Reply>>(result).begin());
     for (Flight* const flight : flights) {
       const auto end = next + static_cast<std::ptrdiff_t>(flight->owed);
-      flight->replies.insert(flight->replies.end(), next, end);
+      try {
+        flight->replies.insert(flight->replies.end(), next, end);
+        Count(*flight, batch);
+      } catch (const std::bad_alloc&) {
+        flight->outcome = NoMemory();
+        is_batch_whole = false;
+      }
       next = end;
-      Count(*flight, batch);
       if (!flight->outcome) {
         unanswered.push_back(flight);
       } else if (const auto* why = std::get_if<MetricUnavailable>(&*flight->outcome)) {
@@ -118,7 +152,8 @@ class QueueReader::Group : public std::enable_shared_from_this<Group> {
         reader_.Land(*flight);
       }
     }
-    if (!unanswered.empty()) Send(std::move(batch), std::move(unanswered));
+    if (unanswered.empty()) return;
+    is_batch_whole ? Send(std::move(batch), unanswered) : Fail(unanswered, NoMemory());
   }
 
   /// What the layout makes of the replies so far. Adds what it asks next.
@@ -146,19 +181,19 @@ class QueueReader::Group : public std::enable_shared_from_this<Group> {
       for (Flight* const flight : flights) AskAlone(*flight);
       return;
     }
-    std::string queues = flights.front()->question.name_in_redis;
-    if (flights.size() > 1) queues += " and " + std::to_string(flights.size() - 1) + " more";
-    Tell(queues, why);
-    for (Flight* const flight : flights) {
-      flight->outcome = why;
-      reader_.Land(*flight);
-    }
+    Tell(*flights.front(), flights.size() - 1, why);
+    for (Flight* const flight : flights) Land(*flight, why);
   }
 
   /// One of `together` has none.
   void Fail(std::size_t together, Flight& flight, const MetricUnavailable& why) {
     if (IsOfOneOf(together, why)) return AskAlone(flight);
-    Tell(flight.question.name_in_redis, why);
+    Tell(flight, 0, why);
+    reader_.Land(flight);
+  }
+
+  void Land(Flight& flight, const MetricUnavailable& why) {
+    flight.outcome = CopyOf(why);
     reader_.Land(flight);
   }
 
@@ -170,13 +205,22 @@ class QueueReader::Group : public std::enable_shared_from_this<Group> {
   void AskAlone(Flight& flight) {
     flight.outcome.reset();
     flight.replies.clear();
-    Ask({&flight});
+    try {
+      Ask({&flight});
+    } catch (const std::bad_alloc&) {
+      Land(flight, NoMemory());
+    }
   }
 
   /// The source has done nothing wrong if only the one who asked was in a hurry.
-  void Tell(std::string_view queues, const MetricUnavailable& why) const {
+  void Tell(const Flight& first, std::size_t more, const MetricUnavailable& why) const {
     if (is_hurried_ && why.kind == UnavailableKind::kTimeout && Clock::now() >= deadline_) return;
-    reader_.observer_.OnError(source_.name(), queues, why.kind, why.text);
+    try {
+      std::string queues = first.question.name_in_redis;
+      if (more > 0) queues += " and " + std::to_string(more) + " more";
+      reader_.observer_.OnError(source_.name(), queues, why.kind, why.text);
+    } catch (const std::bad_alloc&) {  // Those that wait for an answer need it more than a log does.
+    }
   }
 
   QueueReader& reader_;
@@ -193,23 +237,28 @@ void QueueReader::Read(std::vector<QueueQuestion> questions, Clock::time_point d
   {
     const std::lock_guard lock(mutex_);
     const auto now = Clock::now();  // So that of two flights with all the time of a source, the first ends first.
-    for (std::size_t i = 0; i < questions.size(); ++i) {
-      QueueQuestion& question = questions[i];
-      const auto in_time = now + question.source->timeout();
-      const auto latest = std::min(deadline, in_time);
-      if (const auto same = flights_.find(&question); same != flights_.end() && same->second->deadline <= latest) {
-        same->second->others.emplace_back(request, i);
-        continue;
+    try {
+      for (std::size_t i = 0; i < questions.size(); ++i) {
+        QueueQuestion& question = questions[i];
+        const auto in_time = now + question.source->timeout();
+        const auto latest = std::min(deadline, in_time);
+        if (const auto same = flights_.find(&question); same != flights_.end() && same->second->deadline <= latest) {
+          same->second->others.emplace_back(request, i);
+          continue;
+        }
+        const bool is_hurried = deadline < in_time;
+        auto group = std::find_if(groups.begin(), groups.end(),
+                                  [&question](const auto& known) { return known->source() == question.source; });
+        if (group == groups.end()) {
+          group = groups.insert(
+              group, std::make_shared<Group>(*this, *question.source, latest, is_hurried, questions.size() - i));
+        }
+        Flight& flight = (*group)->Add(std::move(question), {request, i});
+        if (!is_hurried) flights_.emplace(&flight.question, &flight);  // Else others would be cut off with it.
       }
-      const bool is_hurried = deadline < in_time;
-      auto group = std::find_if(groups.begin(), groups.end(),
-                                [&question](const auto& known) { return known->source() == question.source; });
-      if (group == groups.end()) {
-        group = groups.insert(
-            group, std::make_shared<Group>(*this, *question.source, latest, is_hurried, questions.size() - i));
-      }
-      Flight& flight = (*group)->Add(std::move(question), {request, i});
-      if (!is_hurried) flights_.emplace(&flight.question, &flight);  // Else others would be cut off with it.
+    } catch (const std::bad_alloc&) {
+      std::erase_if(flights_, [&request](const auto& entry) { return entry.second->first.first == request; });
+      throw;
     }
   }
   for (const auto& group : groups) group->Begin();

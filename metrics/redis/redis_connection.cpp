@@ -147,6 +147,20 @@ void RedisConnection::HasNoEndpoint(const Failure& why) {
   Report();
 }
 
+template <typename Act>
+void RedisConnection::OrLater(Act act) {
+  try {
+    act();
+  } catch (const std::bad_alloc&) {
+    if (state_ == State::kUp) {
+      GiveUpSocket();
+    } else {
+      CloseSocket();
+      Pause();
+    }
+  }
+}
+
 void RedisConnection::StartAttempt() {
   ++attempt_;
   Enter(State::kResolving, options_.timeout);
@@ -165,13 +179,15 @@ void RedisConnection::StartAttempt() {
 
 void RedisConnection::OnResolved(unsigned attempt, const Resolution& resolution) {
   if (attempt != attempt_) return;  // Of an endpoint that is not used any more.
-  if (resolution.addresses.empty()) {
-    FailAttempt(UnavailableKind::kConnection, "cannot be resolved: " + resolution.error);
-  } else {
-    addresses_ = resolution.addresses;
-    next_address_ = 0;
-    ConnectToNextAddress();
-  }
+  OrLater([&] {
+    if (resolution.addresses.empty()) {
+      FailAttempt(UnavailableKind::kConnection, "cannot be resolved: " + resolution.error);
+    } else {
+      addresses_ = resolution.addresses;
+      next_address_ = 0;
+      ConnectToNextAddress();
+    }
+  });
   Report();
 }
 
@@ -195,23 +211,25 @@ void RedisConnection::ConnectToNextAddress() {
 }
 
 void RedisConnection::OnSocket(std::uint32_t events) {
-  if (state_ == State::kConnecting) {
-    if (const int error = ConnectError(socket_.get()); error != 0) {
-      connect_error_ = Describe(error);
-      CloseSocket();
-      ConnectToNextAddress();
-    } else if (options_.tls) {
-      Secure();
+  OrLater([&] {
+    if (state_ == State::kConnecting) {
+      if (const int error = ConnectError(socket_.get()); error != 0) {
+        connect_error_ = Describe(error);
+        CloseSocket();
+        ConnectToNextAddress();
+      } else if (options_.tls) {
+        Secure();
+      } else {
+        ShakeHands();
+      }
     } else {
-      ShakeHands();
+      if ((events & EPOLLOUT) != 0) {
+        const std::lock_guard lock(mutex_);
+        Flush();
+      }
+      if ((events & ~EPOLLOUT) != 0) Receive();
     }
-  } else {
-    if ((events & EPOLLOUT) != 0) {
-      const std::lock_guard lock(mutex_);
-      Flush();
-    }
-    if ((events & ~EPOLLOUT) != 0) Receive();
-  }
+  });
   Report();
 }
 
@@ -401,20 +419,22 @@ void RedisConnection::Enter(State state, Clock::duration at_most) {
 
 void RedisConnection::OnTimer() {
   const auto now = Clock::now();
-  // An answer that has arrived is not late because the loop is.
-  if (state_ >= State::kSecuring) Receive();
-  bool is_stalled = false;
-  {
-    const std::lock_guard lock(mutex_);
-    wake_at_ = Clock::time_point::max();
-    requests_.Expire(now, settled_);
-    is_stalled = requests_.IsStalled(now);
-  }
-  if (is_stalled) {
-    Lose(UnavailableKind::kTimeout, "stopped answering: " + NoAnswerWithin(options_.timeout));
-  } else if (state_ != State::kUp && now >= state_end_) {
-    OnStateEnd();
-  }
+  OrLater([&] {
+    // An answer that has arrived is not late because the loop is.
+    if (state_ >= State::kSecuring) Receive();
+    bool is_stalled = false;
+    {
+      const std::lock_guard lock(mutex_);
+      wake_at_ = Clock::time_point::max();
+      requests_.Expire(now, settled_);
+      is_stalled = requests_.IsStalled(now);
+    }
+    if (is_stalled) {
+      Lose(UnavailableKind::kTimeout, "stopped answering: " + NoAnswerWithin(options_.timeout));
+    } else if (state_ != State::kUp && now >= state_end_) {
+      OnStateEnd();
+    }
+  });
   {
     const std::lock_guard lock(mutex_);
     WakeAt(requests_.NextEvent());
@@ -475,9 +495,12 @@ void RedisConnection::Report() {
   }
   settled_.clear();
   if (renews_) return;
-  if (SourceStatus current = status(); current != reported_) {
-    reported_ = std::move(current);
-    observer_.OnConnectionChange(options_.name, reported_.up, reported_.cause);
+  try {
+    if (SourceStatus current = status(); current != reported_) {
+      observer_.OnConnectionChange(options_.name, current.up, current.cause);
+      reported_ = std::move(current);
+    }
+  } catch (const std::bad_alloc&) {  // It is told with the next report.
   }
 }
 

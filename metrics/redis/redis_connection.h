@@ -86,6 +86,11 @@ class RedisConnection final : public RedisSource {
   };
 
   // On the loop.
+
+  /// Calls `act`, which goes on with the connection. If there is no memory for it, there may be some for the next
+  /// attempt.
+  template <typename Act>
+  void OrLater(Act act);
   void OnSocket(std::uint32_t events);
   void OnTimer();
   void OnStateEnd();

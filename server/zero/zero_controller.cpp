@@ -222,8 +222,10 @@ std::vector<ZeroController::Task> ZeroController::TasksFor(std::span<const std::
     }
   }
   // Others need not wait for what failed before, nor always for the same ones' pods.
-  std::ranges::stable_partition(to_handle, [](const auto& tracked) { return tracked->acting.failures == 0; });
-  std::ranges::stable_sort(to_spare, {}, [](const auto& tracked) { return tracked->spared; });
+  std::stable_partition(to_handle.begin(), to_handle.end(),
+                        [](const auto& tracked) { return tracked->acting.failures == 0; });
+  std::stable_sort(to_spare.begin(), to_spare.end(),
+                   [](const auto& a, const auto& b) { return a->spared < b->spared; });
   std::vector<Task> tasks;
   for (const auto& tracked : to_handle) {
     tasks.emplace_back([this, tracked = Claim(tracked), stop] { Handle(*tracked, stop); });
