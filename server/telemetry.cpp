@@ -138,12 +138,13 @@ struct Telemetry::Families {
 
   RequestSeries SeriesOf(const RequestKind& kind) {
     const std::lock_guard lock(mutex);
-    const auto [found, is_new] = request_series.try_emplace(kind);
-    if (is_new) {
+    auto found = request_series.find(kind);
+    if (found == request_series.end()) {
       prometheus::Labels labels{{"verb", kind.verb}, {"resource", kind.metric}};
-      found->second.duration = &request_duration.Add(labels, DurationBuckets());
+      Histogram& duration = request_duration.Add(labels, DurationBuckets());
       labels.emplace("code", std::to_string(kind.code));
-      found->second.count = &requests.Add(labels);
+      // Only now, since any of the above may find no memory.
+      found = request_series.emplace(kind, RequestSeries{&duration, &requests.Add(labels)}).first;
     }
     return found->second;
   }
