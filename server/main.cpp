@@ -142,12 +142,12 @@ void ReportFailure(const http::Request& request, std::string_view cause) {
 }
 
 /// A closed set: the metrics on offer, "other", and nothing for what is not a metric.
-std::string MetricLabel(const api::RequestInfo& info) {
+std::string_view MetricLabel(const api::RequestInfo& info) {
   if (!info.is_resource_request) {
     return "";
   }
   const auto known = metrics::FindQueueMetric(api::LowerCase(info.resource));
-  return known ? std::string(metrics::Name(*known)) : "other";
+  return known ? metrics::Name(*known) : "other";
 }
 
 std::string HostForUrl(const std::string& address) {
