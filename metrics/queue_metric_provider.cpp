@@ -77,27 +77,33 @@ class QueueMetricProvider::Query : public std::enable_shared_from_this<Query> {
   /// Registries are awaited all, whatever becomes of one of them.
   void TakeRegistry(std::size_t index, redis::Result result) {
     const ConfiguredQueue& pattern = *patterns_[index];
-    const redis::RedisSource& source = *SourceOf(pattern);
     bool is_last = false;
     {
       const std::lock_guard lock(mutex_);
       try {
-        if (auto* failure = std::get_if<redis::Failure>(&result)) {
-          failure_ = std::move(*failure);
-        } else {
-          const auto& reply = std::get<std::vector<redis::Reply>>(result).at(0);
-          members_[&pattern] = NamesIn(reply, *pattern.registry);
-        }
-      } catch (const MetricUnavailableError& error) {
-        failure_ = MetricUnavailable{error.kind(), source.subject() + ": " + error.what()};
-      } catch (const MetricNotFoundError& error) {
-        failure_ = MetricNotFound{error.what()};
+        NoteRegistry(pattern, std::move(result));
       } catch (const std::bad_alloc&) {
         failure_ = NoMemory();
       }
       is_last = --waiting_for_ == 0;
     }
     if (is_last) OrNoMemory([&] { TakeRegistries(pattern); });
+  }
+
+  /// With mutex_ held.
+  void NoteRegistry(const ConfiguredQueue& pattern, redis::Result result) {
+    try {
+      if (auto* failure = std::get_if<redis::Failure>(&result)) {
+        failure_ = std::move(*failure);
+      } else {
+        const auto& reply = std::get<std::vector<redis::Reply>>(result).at(0);
+        members_[&pattern] = NamesIn(reply, *pattern.registry);
+      }
+    } catch (const MetricUnavailableError& error) {
+      failure_ = MetricUnavailable{error.kind(), SourceOf(pattern)->subject() + ": " + error.what()};
+    } catch (const MetricNotFoundError& error) {
+      failure_ = MetricNotFound{error.what()};
+    }
   }
 
   /// `last` came last.

@@ -12,26 +12,20 @@ bool RequestQueue::HasRoomFor(const Batch& batch, std::size_t others) const {
   return memory_ + others == 0 || memory_ + others + MemoryFor(batch) <= kMostMemory;
 }
 
-void RequestQueue::Wait(Request request) {
-  memory_ += MemoryFor(request.batch);
-  waiting_.push_back({.request = std::move(request)});
-}
+void RequestQueue::Wait(Request request) { Add(waiting_, std::move(request)); }
 
 const std::string& RequestQueue::Dispatch(Request request, Clock::time_point now) {
-  memory_ += MemoryFor(request.batch);
-  return Dispatch(Entry{.request = std::move(request)}, now);
-}
-
-const std::string& RequestQueue::Dispatch(Entry entry, Clock::time_point now) {
   if (in_flight_.empty()) silent_since_ = now;
-  in_flight_.push_back(std::move(entry));
-  return in_flight_.back().request.batch.bytes();
+  return Add(in_flight_, std::move(request)).request.batch.bytes();
 }
 
 std::string RequestQueue::DispatchWaiting(Clock::time_point now) {
   std::string bytes;
-  for (Entry& entry : waiting_) bytes += Dispatch(std::move(entry), now);
-  waiting_.clear();
+  if (in_flight_.empty()) silent_since_ = now;
+  for (; !waiting_.empty(); waiting_.pop_front()) {
+    bytes += waiting_.front().request.batch.bytes();
+    in_flight_.push_back(std::move(waiting_.front()));
+  }
   return bytes;
 }
 
@@ -67,8 +61,10 @@ void RequestQueue::Lose(const Failure& why, std::vector<Settled>& settled) {
     if (is_cause || (entry.is_repeated && !is_too_large)) {
       Settle(entry, why, settled);
     } else if (entry.request.callback) {
-      waiting_.push_back(
-          {.request = std::exchange(entry.request, {}), .is_repeated = entry.is_repeated || !is_too_large});
+      Entry& repeated = waiting_.emplace_back();  // Before anything is taken from the other, so that nothing is lost.
+      repeated.owed = entry.request.batch.raw_size();
+      repeated.is_repeated = entry.is_repeated || !is_too_large;
+      repeated.request = std::exchange(entry.request, {});
       memory_ += sizeof(Entry);
     }
   }
@@ -84,6 +80,13 @@ void RequestQueue::FailAll(const Failure& why, std::vector<Settled>& settled) {
   FailWaiting(why, settled);
   for (Entry& entry : in_flight_) Settle(entry, why, settled);
   Forget(in_flight_);
+}
+
+RequestQueue::Entry& RequestQueue::Add(std::deque<Entry>& entries, Request request) {
+  const std::size_t memory = MemoryFor(request.batch);
+  Entry& added = entries.emplace_back(Entry{.request = std::move(request)});
+  memory_ += memory;
+  return added;
 }
 
 bool RequestQueue::IsStalled(Clock::time_point now) const {
@@ -103,7 +106,10 @@ RequestQueue::Clock::time_point RequestQueue::NextEvent() const {
 void RequestQueue::Settle(Entry& entry, Result result, std::vector<Settled>& settled) {
   Request& request = entry.request;
   if (!request.callback) return;
-  settled.push_back({std::move(request.callback), std::move(result), request.started});
+  Settled& over = settled.emplace_back();  // If there is no memory for it, the request is still there.
+  over.callback = std::move(request.callback);
+  over.result = std::move(result);
+  over.started = request.started;
   request.callback = nullptr;  // A moved-from function may be anything.
   memory_ -= MemoryFor(request.batch);
   request.batch = {};

@@ -19,7 +19,8 @@ using Result = std::variant<std::vector<Reply>, Failure>;
 using ResultCallback = std::function<void(Result)>;
 
 /// Requests that wait for a connection, and requests in flight on it. Not for several threads at once. It never calls
-/// back, since its owner holds a lock: what is over is added to `settled`.
+/// back, since its owner holds a lock: what is over is added to `settled`. Throws std::bad_alloc; then only a request
+/// that was just given is lost, and the others can be settled another time.
 class RequestQueue {
  public:
   using Clock = std::chrono::steady_clock;
@@ -91,7 +92,7 @@ class RequestQueue {
     return sizeof(Entry) + batch.bytes().size() + batch.raw_size() * sizeof(Reply);
   }
 
-  const std::string& Dispatch(Entry entry, Clock::time_point now);
+  Entry& Add(std::deque<Entry>& entries, Request request);
   void Settle(Entry& entry, Result result, std::vector<Settled>& settled);
   void Forget(std::deque<Entry>& entries);
 
