@@ -158,6 +158,9 @@ std::size_t FindHeadEnd(std::string_view received, std::size_t scanned, const He
 RequestHead ParseHead(std::string_view head, const HeadLimits& limits, std::optional<HeadError>& error) {
   RequestHead parsed;
   head.remove_suffix(2);  // The blank line.
+  if (head.size() > 2 && head.starts_with("\r\n")) {
+    head.remove_prefix(2);  // RFC 9112 2.2: some clients end a request by one more line than it has.
+  }
   parsed.request.headers.reserve(static_cast<std::size_t>(std::count(head.begin(), head.end(), '\n')));
   error = ParseRequestLine(TakeLine(head), parsed);
   while (!error && !head.empty()) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "server/http/http_message.h"
 #include "server/take_until.h"
 
 namespace server::http {
@@ -60,25 +61,29 @@ std::vector<std::pair<std::string, std::string>> ParseQuery(std::string_view tex
   return query;
 }
 
-/// RFC 9112 3.2.2: a server accepts the absolute form although only proxies are sent it.
-std::string_view WithoutAuthority(std::string_view target) {
+/// Removes scheme and authority from a target in the absolute form, which a server accepts although only proxies are
+/// sent it (RFC 9112 3.2.2). Whether they were there.
+bool TakeAuthority(std::string_view& target) {
   for (const std::string_view scheme : {"https://", "http://"}) {
-    if (target.starts_with(scheme)) {
-      const std::size_t end = target.find_first_of("/?", scheme.size());
-      return end == std::string_view::npos || target[end] == '?' ? std::string_view{} : target.substr(end);
+    if (EqualsIgnoringCase(target.substr(0, scheme.size()), scheme)) {
+      target.remove_prefix(std::min(target.find_first_of("/?", scheme.size()), target.size()));
+      return true;
     }
   }
-  return target;
+  return false;
 }
 
 }  // namespace
 
 std::optional<RequestTarget> ParseRequestTarget(std::string_view target) {
-  std::string_view query = WithoutAuthority(target);
-  if (!query.starts_with('/')) {
+  const bool is_absolute = TakeAuthority(target);
+  std::string_view query = target;
+  const std::string_view encoded_path = TakeUntil(query, '?');
+  const bool is_root = is_absolute && encoded_path.empty();  // RFC 9110 4.2.3.
+  if (!is_root && !encoded_path.starts_with('/')) {
     return std::nullopt;
   }
-  auto path = Unescape(TakeUntil(query, '?'), false);
+  auto path = is_root ? "/" : Unescape(encoded_path, false);
   if (!path) {
     return std::nullopt;
   }

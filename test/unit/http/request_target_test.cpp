@@ -22,6 +22,9 @@ TEST_CASE("a request target is split into decoded segments", "[http]") {
       {"/a%2Fb", {"a", "b"}},
       {"/a/../b;c", {"a", "..", "b;c"}},
       {"https://example.org/apis?x=1", {"apis"}},
+      {"HTTP://example.org/apis", {"apis"}},
+      {"https://example.org", {""}},
+      {"https://example.org?x=/y", {""}},
       {"/apis?x=/y", {"apis"}},
   }));
   INFO(example.target);
@@ -61,7 +64,8 @@ TEST_CASE("a target that is no path, or has a bad escape in it, is refused", "[h
   CHECK_FALSE(ParseRequestTarget("*"));
   CHECK_FALSE(ParseRequestTarget("apis"));
   CHECK_FALSE(ParseRequestTarget("example.org:443"));
-  CHECK_FALSE(ParseRequestTarget("https://example.org"));
+  CHECK_FALSE(ParseRequestTarget("?x=1"));
+  CHECK_FALSE(ParseRequestTarget("ftp://example.org/"));
   CHECK_FALSE(ParseRequestTarget("/%"));
   CHECK_FALSE(ParseRequestTarget("/%4"));
   CHECK_FALSE(ParseRequestTarget("/%4g"));
