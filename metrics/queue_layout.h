@@ -49,6 +49,9 @@ struct QueueRead {
   std::chrono::system_clock::time_point now;
 };
 
+/// In the order asked; none is null. Several queues may have the same ones.
+using Replies = std::span<const redis::Reply* const>;
+
 /// Constant after construction, hence safe to use from several threads at once.
 class QueueLayout {
  public:
@@ -60,6 +63,10 @@ class QueueLayout {
   /// What this layout's data tell, whatever they are; the rest nobody can know.
   virtual QueueParts Offers() const = 0;
 
+  /// Whether some keys that tell these parts are those of all queues of a Redis, so that the reader reads them but
+  /// once.
+  virtual bool SharesKeys(const QueueParts& /*wanted*/) const { return false; }
+
   /// Adds the commands that begin to read a queue. They only read. A job on the move must be met by one of them at
   /// least, so the place it comes from is read before the place it goes to. The reader makes several a transaction.
   virtual void Ask(const QueueRead& read, redis::Batch& batch) const = 0;
@@ -68,8 +75,7 @@ class QueueLayout {
   /// commands of the next round to `more` and returns nothing. A queue whose keys do not exist is empty.
   /// Throws MetricUnavailableError: what cannot be known is never 0. The text is a sentence about the queue, to which
   /// the caller adds where it was read.
-  virtual std::optional<QueueCounts> Count(const QueueRead& read, std::span<const redis::Reply> replies,
-                                           redis::Batch& more) const = 0;
+  virtual std::optional<QueueCounts> Count(const QueueRead& read, Replies replies, redis::Batch& more) const = 0;
 };
 
 /// The count in a reply to `command` on `key`. Rejects a reply that is not a count.

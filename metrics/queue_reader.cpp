@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <atomic>
 #include <cstddef>
-#include <iterator>
+#include <list>
 #include <new>
 #include <optional>
 #include <string_view>
+#include <unordered_map>
+#include <unordered_set>
 #include <utility>
 
 #include "metrics/go_quote.h"
@@ -14,15 +16,11 @@
 namespace metrics {
 namespace {
 
-/// Adds what a layout asks. What is more than one command is a transaction, so that no job moves in between.
-template <typename Ask>
-std::size_t AddTo(redis::Batch& batch, Ask ask) {
-  redis::Batch asked;
-  ask(asked);
+/// What is more than one command is a transaction, so that no job moves in between.
+void AddTo(redis::Batch& batch, const redis::Batch& asked) {
   if (asked.size() > 1) batch.BeginTransaction();
   for (std::size_t i = 0; i < asked.size(); ++i) batch.AddFrom(asked, i);
   if (asked.size() > 1) batch.EndTransaction();
-  return asked.size();
 }
 
 /// What there is memory for.
@@ -63,27 +61,30 @@ struct QueueReader::Flight {
   Waiting first;
   std::vector<Waiting> others{};  // Guarded by mutex_ of the reader.
 
-  std::vector<redis::Reply> replies{};
-  std::size_t owed = 0;  // Replies of the round under way.
+  redis::Batch asked{};                        // In the next round.
+  std::size_t owed = 0;                        // Replies of the round under way.
+  std::vector<const redis::Reply*> replies{};  // Of all rounds; the group keeps them.
   std::optional<QueueOutcome> outcome{};
 };
 
-/// The questions of one request to one source. Each gets an outcome, also when there is no memory to go on.
+/// Questions that are put to one source together: those of one request, or those that wait for the same turn. Each gets
+/// an outcome, also when there is no memory to go on.
 class QueueReader::Group : public std::enable_shared_from_this<Group> {
  public:
-  /// Of `most` flights, none of which moves in memory. `is_hurried`: the source may take longer than `deadline` allows.
-  Group(QueueReader& reader, redis::RedisSource& source, Clock::time_point deadline, bool is_hurried, std::size_t most)
-      : reader_(reader), source_(source), deadline_(deadline), is_hurried_(is_hurried) {
-    flights_.reserve(most);
-  }
+  Group(QueueReader& reader, redis::RedisSource& source, Kind kind, Clock::time_point deadline)
+      : reader_(reader), source_(source), kind_(kind), deadline_(deadline) {}
 
   redis::RedisSource* source() const { return &source_; }
+  Kind kind() const { return kind_; }
 
+  /// Only before it begins. The flight stays where it is.
   Flight& Add(QueueQuestion question, Flight::Waiting first) {
     return flights_.emplace_back(Flight{std::move(question), deadline_, std::move(first)});
   }
 
   void Begin() {
+    begin_ = std::chrono::system_clock::now();
+    in_flight_ = flights_.size();
     Together all;
     try {
       for (Flight& flight : flights_) all.push_back(&flight);
@@ -98,74 +99,97 @@ class QueueReader::Group : public std::enable_shared_from_this<Group> {
   /// Flights without an outcome yet, which share their batches.
   using Together = std::vector<Flight*>;
 
+  /// Of each command of each flight in turn, which reply is the one to it. Empty: they are in the same order.
+  using Places = std::vector<std::size_t>;
+
   QueueRead ReadOf(const QueueQuestion& question) const { return {question.name_in_redis, question.wanted, begin_}; }
 
   void Ask(const Together& flights) {
-    redis::Batch batch;
     try {
-      for (Flight* const flight : flights) {
-        flight->owed =
-            AddTo(batch, [&](redis::Batch& asked) { flight->question.layout->Ask(ReadOf(flight->question), asked); });
-      }
+      for (Flight* const flight : flights) flight->question.layout->Ask(ReadOf(flight->question), flight->asked);
     } catch (const std::bad_alloc&) {
       return Fail(flights, NoMemory());
     }
-    Send(std::move(batch), flights);
+    Send(flights);
   }
 
-  void Send(redis::Batch batch, const Together& flights) {
+  /// Sends what the flights ask. Those that share keys have commands in common, which are sent once; then everything is
+  /// one transaction.
+  void Send(const Together& flights) {
     try {
-      source_.Send(std::move(batch), deadline_, [self = shared_from_this(), flights](redis::Result result) {
-        self->Take(flights, std::move(result));
-      });
+      redis::Batch batch;
+      Places places;
+      if (kind_ == Kind::kTakesTurns && flights.size() > 1) {
+        places = AddEachOnce(flights, batch);
+      } else {
+        for (const Flight* const flight : flights) AddTo(batch, flight->asked);
+      }
+      for (Flight* const flight : flights) flight->owed = std::exchange(flight->asked, {}).size();
+      source_.Send(std::move(batch), deadline_,
+                   [self = shared_from_this(), flights, places = std::move(places)](redis::Result result) {
+                     self->Take(flights, places, std::move(result));
+                   });
     } catch (const std::bad_alloc&) {
       Fail(flights, NoMemory());
     }
   }
 
-  void Take(const Together& flights, redis::Result result) {
+  static Places AddEachOnce(const Together& flights, redis::Batch& batch) {
+    Places places;
+    std::unordered_map<std::string_view, std::size_t> known;
+    batch.BeginTransaction();
+    for (const Flight* const flight : flights) {
+      for (std::size_t i = 0; i < flight->asked.size(); ++i) {
+        const auto [command, is_new] = known.emplace(flight->asked.Command(i), batch.size());
+        if (is_new) batch.AddFrom(flight->asked, i);
+        places.push_back(command->second);
+      }
+    }
+    batch.EndTransaction();
+    return places;
+  }
+
+  void Take(const Together& flights, const Places& places, redis::Result result) {
     if (const auto* failure = std::get_if<redis::Failure>(&result)) return Fail(flights, *failure);
-    redis::Batch batch;
-    bool is_batch_whole = true;
     Together unanswered;
     try {
+      received_.push_back(std::get<std::vector<redis::Reply>>(std::move(result)));
       unanswered.reserve(flights.size());
     } catch (const std::bad_alloc&) {
       return Fail(flights, NoMemory());
     }
-    auto next = std::make_move_iterator(std::get<std::vector<redis::Reply>>(result).begin());
+    const std::vector<redis::Reply>& replies = received_.back();
+    std::size_t next = 0;
     for (Flight* const flight : flights) {
-      const auto end = next + static_cast<std::ptrdiff_t>(flight->owed);
+      const std::size_t end = next + flight->owed;
       try {
-        flight->replies.insert(flight->replies.end(), next, end);
-        Count(*flight, batch);
+        for (std::size_t i = next; i < end; ++i) {
+          flight->replies.push_back(&replies[places.empty() ? i : places[i]]);
+        }
+        Count(*flight);
       } catch (const std::bad_alloc&) {
         flight->outcome = NoMemory();
-        is_batch_whole = false;
       }
       next = end;
       if (!flight->outcome) {
         unanswered.push_back(flight);
       } else if (const auto* why = std::get_if<MetricUnavailable>(&*flight->outcome)) {
-        Fail(flights.size(), *flight, *why);
+        // A transaction that is refused because of one command gives everybody that error.
+        !places.empty() || IsOfOneOf(flights, *why) ? AskAlone(*flight) : Fail(*flight, *why);
       } else {
-        reader_.Land(*flight);
+        Land(*flight);
       }
     }
-    if (unanswered.empty()) return;
-    is_batch_whole ? Send(std::move(batch), unanswered) : Fail(unanswered, NoMemory());
+    if (!unanswered.empty()) Send(unanswered);
   }
 
-  /// What the layout makes of the replies so far. Adds what it asks next.
-  void Count(Flight& flight, redis::Batch& batch) {
+  /// What the layout makes of the replies so far, or what it asks next.
+  void Count(Flight& flight) {
     try {
-      std::optional<QueueCounts> counts;
-      flight.owed = AddTo(batch, [&](redis::Batch& asked) {
-        counts = flight.question.layout->Count(ReadOf(flight.question), flight.replies, asked);
-      });
+      const auto counts = flight.question.layout->Count(ReadOf(flight.question), flight.replies, flight.asked);
       if (counts) {
         flight.outcome = QueueReading{*counts, std::chrono::system_clock::now()};
-      } else if (flight.owed == 0) {
+      } else if (flight.asked.size() == 0) {
         throw MetricUnavailableError(
             UnavailableKind::kServer,
             "its replies do not tell what the queue " + QuoteBeginning(flight.question.name_in_redis) + " holds");
@@ -177,7 +201,7 @@ class QueueReader::Group : public std::enable_shared_from_this<Group> {
 
   /// Together they have no answer.
   void Fail(const Together& flights, const MetricUnavailable& why) {
-    if (IsOfOneOf(flights.size(), why)) {
+    if (IsOfOneOf(flights, why)) {
       for (Flight* const flight : flights) AskAlone(*flight);
       return;
     }
@@ -185,25 +209,29 @@ class QueueReader::Group : public std::enable_shared_from_this<Group> {
     for (Flight* const flight : flights) Land(*flight, why);
   }
 
-  /// One of `together` has none.
-  void Fail(std::size_t together, Flight& flight, const MetricUnavailable& why) {
-    if (IsOfOneOf(together, why)) return AskAlone(flight);
+  void Fail(Flight& flight, const MetricUnavailable& why) {
     Tell(flight, 0, why);
-    reader_.Land(flight);
+    Land(flight);
   }
 
   void Land(Flight& flight, const MetricUnavailable& why) {
     flight.outcome = CopyOf(why);
-    reader_.Land(flight);
+    Land(flight);
   }
 
-  /// Whether only one of `together` need be the cause, which has spoilt the answers to the others.
-  static bool IsOfOneOf(std::size_t together, const MetricUnavailable& why) {
-    return together > 1 && why.kind == UnavailableKind::kTooLarge;
+  void Land(Flight& flight) {
+    reader_.Land(flight);
+    if (--in_flight_ == 0 && kind_ == Kind::kTakesTurns) reader_.EndTurn(source_);
+  }
+
+  /// Whether only one of them need be the cause, which has spoilt the answers to the others.
+  static bool IsOfOneOf(const Together& flights, const MetricUnavailable& why) {
+    return flights.size() > 1 && why.kind == UnavailableKind::kTooLarge;
   }
 
   void AskAlone(Flight& flight) {
     flight.outcome.reset();
+    flight.asked = {};
     flight.replies.clear();
     try {
       Ask({&flight});
@@ -214,7 +242,7 @@ class QueueReader::Group : public std::enable_shared_from_this<Group> {
 
   /// The source has done nothing wrong if only the one who asked was in a hurry.
   void Tell(const Flight& first, std::size_t more, const MetricUnavailable& why) const {
-    if (is_hurried_ && why.kind == UnavailableKind::kTimeout && Clock::now() >= deadline_) return;
+    if (kind_ == Kind::kHurried && why.kind == UnavailableKind::kTimeout && Clock::now() >= deadline_) return;
     try {
       std::string queues = first.question.name_in_redis;
       if (more > 0) queues += " and " + std::to_string(more) + " more";
@@ -225,15 +253,17 @@ class QueueReader::Group : public std::enable_shared_from_this<Group> {
 
   QueueReader& reader_;
   redis::RedisSource& source_;
+  const Kind kind_;
   const Clock::time_point deadline_;
-  const bool is_hurried_;
-  const std::chrono::system_clock::time_point begin_ = std::chrono::system_clock::now();
-  std::vector<Flight> flights_;
+  std::chrono::system_clock::time_point begin_;
+  std::list<Flight> flights_;
+  std::size_t in_flight_ = 0;
+  std::list<std::vector<redis::Reply>> received_;  // Which do not move.
 };
 
 void QueueReader::Read(std::vector<QueueQuestion> questions, Clock::time_point deadline, ReadCallback callback) {
   const auto request = std::make_shared<Request>(questions.size(), std::move(callback));
-  std::vector<std::shared_ptr<Group>> groups;  // Few.
+  std::vector<GroupPtr> groups;  // Few.
   {
     const std::lock_guard lock(mutex_);
     const auto now = Clock::now();  // So that of two flights with all the time of a source, the first ends first.
@@ -247,21 +277,38 @@ void QueueReader::Read(std::vector<QueueQuestion> questions, Clock::time_point d
           continue;
         }
         const bool is_hurried = deadline < in_time;
-        auto group = std::find_if(groups.begin(), groups.end(),
-                                  [&question](const auto& known) { return known->source() == question.source; });
-        if (group == groups.end()) {
-          group = groups.insert(
-              group, std::make_shared<Group>(*this, *question.source, latest, is_hurried, questions.size() - i));
-        }
-        Flight& flight = (*group)->Add(std::move(question), {request, i});
+        const bool takes_turns = question.layout->SharesKeys(question.wanted) && !question.source->is_cluster();
+        const Kind kind = is_hurried ? Kind::kHurried : takes_turns ? Kind::kTakesTurns : Kind::kPlain;
+        Group& group = GroupFor(*question.source, kind, latest, groups);
+        Flight& flight = group.Add(std::move(question), {request, i});
         if (!is_hurried) flights_.emplace(&flight.question, &flight);  // Else others would be cut off with it.
       }
     } catch (const std::bad_alloc&) {
+      // Its questions that wait for their turn are asked nevertheless; but they are not all, so nobody is called back.
       std::erase_if(flights_, [&request](const auto& entry) { return entry.second->first.first == request; });
+      for (const GroupPtr& group : groups) {
+        if (group->kind() == Kind::kTakesTurns) turns_.erase(group->source());
+      }
       throw;
     }
   }
-  for (const auto& group : groups) group->Begin();
+  for (const GroupPtr& group : groups) group->Begin();
+}
+
+QueueReader::Group& QueueReader::GroupFor(redis::RedisSource& source, Kind kind, Clock::time_point deadline,
+                                          std::vector<GroupPtr>& groups) {
+  for (const GroupPtr& group : groups) {
+    if (group->source() == &source && group->kind() == kind) return *group;
+  }
+  const auto make = [&] { return std::make_shared<Group>(*this, source, kind, deadline); };
+  if (kind == Kind::kTakesTurns) {
+    const auto [turn, is_free] = turns_.try_emplace(&source);
+    if (!is_free) {
+      if (!turn->second) turn->second = make();
+      return *turn->second;
+    }
+  }
+  return *groups.emplace_back(make());
 }
 
 void QueueReader::Land(Flight& flight) {
@@ -275,6 +322,18 @@ void QueueReader::Land(Flight& flight) {
   const auto& [request, index] = flight.first;
   request->Take(index, *flight.outcome);
   for (const auto& [other, its_index] : others) other->Take(its_index, *flight.outcome);
+}
+
+void QueueReader::EndTurn(redis::RedisSource& source) {
+  GroupPtr next;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto turn = turns_.find(&source);
+    next = std::move(turn->second);
+    turn->second = nullptr;
+    if (!next) turns_.erase(turn);
+  }
+  if (next) next->Begin();
 }
 
 }  // namespace metrics

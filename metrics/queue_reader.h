@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
@@ -67,18 +68,32 @@ class QueueReader {
   class Request;
   class Group;
   struct Flight;
+  using GroupPtr = std::shared_ptr<Group>;
+
+  enum class Kind : std::uint8_t {
+    kPlain,
+    kHurried,     // The source may take longer than the deadline allows.
+    kTakesTurns,  // Its queues share keys.
+  };
 
   struct AsQuestions {
     bool operator()(const QueueQuestion* a, const QueueQuestion* b) const { return *a < *b; }
   };
 
+  /// With mutex_ held. Adds to `groups` what can begin at once.
+  Group& GroupFor(redis::RedisSource& source, Kind kind, std::chrono::steady_clock::time_point deadline,
+                  std::vector<GroupPtr>& groups);
   void Land(Flight& flight);
+  void EndTurn(redis::RedisSource& source);
 
   redis::RedisObserver& observer_;
 
   std::mutex mutex_;
   /// By what each asks. A group owns its flights until they have landed.
   std::map<const QueueQuestion*, Flight*, AsQuestions> flights_;  // Guarded by mutex_.
+  /// Where it is somebody's turn, and what waits for the next one, or null. What is asked meanwhile by many is so put
+  /// to Redis in one go, and what their queues share is read once.
+  std::map<redis::RedisSource*, GroupPtr> turns_;  // Guarded by mutex_.
 };
 
 }  // namespace metrics

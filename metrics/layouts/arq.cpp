@@ -24,8 +24,7 @@ void Arq::Ask(const QueueRead& read, redis::Batch& batch) const {
   }
 }
 
-std::optional<QueueCounts> Arq::Count(const QueueRead& read, std::span<const redis::Reply> replies,
-                                      redis::Batch& more) const {
+std::optional<QueueCounts> Arq::Count(const QueueRead& read, Replies replies, redis::Batch& more) const {
   const auto& [waiting, in_flight, delayed, oldest_age, holders] = read.wanted;
   ReplyCursor cursor(replies);
   QueueCounts counts;

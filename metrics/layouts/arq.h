@@ -14,8 +14,7 @@ class Arq final : public QueueLayout {
     return {.waiting = true, .in_flight = true, .delayed = true, .oldest_age = true};
   }
   void Ask(const QueueRead& read, redis::Batch& batch) const override;
-  std::optional<QueueCounts> Count(const QueueRead& read, std::span<const redis::Reply> replies,
-                                   redis::Batch& more) const override;
+  std::optional<QueueCounts> Count(const QueueRead& read, Replies replies, redis::Batch& more) const override;
 };
 
 }  // namespace metrics::layouts

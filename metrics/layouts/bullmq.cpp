@@ -36,8 +36,7 @@ class Jobs final : public Preset {
     Preset::Ask(read, batch);
   }
 
-  std::optional<QueueCounts> Count(const QueueRead& read, std::span<const redis::Reply> replies,
-                                   redis::Batch& more) const override {
+  std::optional<QueueCounts> Count(const QueueRead& read, Replies replies, redis::Batch& more) const override {
     if (!read.wanted.waiting) return Preset::Count(read, replies, more);
     ReplyCursor cursor(replies);
     std::int64_t markers = 0;

@@ -24,18 +24,50 @@ std::unique_ptr<const QueueLayout> ListsOf(const CeleryOptions& options) {
   return std::make_unique<Preset>(std::move(keys));
 }
 
-/// One of the values of "unacked": [message, exchange, routing key].
-struct Message {
-  explicit Message(std::string_view json) {
-    const Json value = Json::ParseJob(json);
-    exchange = value.At(1).Text();
-    routing_key = value.At(2).Text();
-    if (const auto text = value.At(0)["headers"]["eta"].Text()) eta = TimeFromIso8601(*text);
+/// Takes the last element of a JSON array from its end, if that is a string without an escape; otherwise nothing.
+std::optional<std::string_view> TakeLastString(std::string_view& elements) {
+  std::string_view rest = elements.substr(0, elements.find_last_not_of(' ') + 1);
+  if (!rest.ends_with('"')) return std::nullopt;
+  rest.remove_suffix(1);
+  const std::size_t quote = rest.rfind('"');
+  if (quote == std::string_view::npos || rest.find('\\', quote == 0 ? 0 : quote - 1) != std::string_view::npos) {
+    return std::nullopt;
+  }
+  const std::string_view text = rest.substr(quote + 1);
+  rest = rest.substr(0, rest.find_last_not_of(' ', quote - 1) + 1);
+  if (!rest.ends_with(',')) return std::nullopt;
+  elements = rest.substr(0, rest.size() - 1);
+  return text;
+}
+
+/// One of the values of "unacked": [message, exchange, routing key]. Messages may be long, and most of them are other
+/// queues', so they are not read as long as the rest will do.
+class Message {
+ public:
+  explicit Message(std::string_view json) : json_(json) {
+    if (std::string_view elements = json; elements.starts_with('[') && elements.ends_with(']')) {
+      elements.remove_suffix(1);
+      if (const auto key = TakeLastString(elements)) routing_key = *key;
+      if (const auto name = TakeLastString(elements); name && routing_key) exchange = *name;
+    }
+    if (!exchange) {
+      const Json value = Json::ParseJob(json);
+      exchange = value.At(1).Text();
+      routing_key = value.At(2).Text();
+    }
+  }
+
+  /// Until when it is delayed, if it is.
+  std::optional<TimePoint> Eta() const {
+    const auto text = Json::ParseJob(json_).At(0)["headers"]["eta"].Text();
+    return text ? TimeFromIso8601(*text) : std::nullopt;
   }
 
   std::optional<std::string> exchange;
   std::optional<std::string> routing_key;
-  std::optional<TimePoint> eta;
+
+ private:
+  std::string_view json_;
 };
 
 /// One member of an exchange's set of bindings: routing key, pattern and queue between separators.
@@ -68,8 +100,8 @@ Celery::Celery(CeleryOptions options) : MessageHash(ListsOf(options)), options_(
 
 std::string Celery::Key(std::string_view /*queue*/) const { return options_.global_keyprefix + options_.unacked_key; }
 
-std::optional<QueueCounts> Celery::CountMessages(const QueueRead& read, const Messages& messages,
-                                                 std::span<const redis::Reply> further, redis::Batch& more) const {
+std::optional<QueueCounts> Celery::CountMessages(const QueueRead& read, const Messages& messages, Replies further,
+                                                 redis::Batch& more) const {
   const std::vector<Message> parsed(messages.begin(), messages.end());
   std::set<std::string> exchanges;  // Without the default one, "", where the routing key is the queue.
   for (const Message& message : parsed) {
@@ -97,7 +129,9 @@ std::optional<QueueCounts> Celery::CountMessages(const QueueRead& read, const Me
   };
   QueueCounts counts;
   for (const Message& message : parsed) {
-    if (is_ours(message)) ++(message.eta && *message.eta > read.now ? counts.delayed : counts.in_flight);
+    if (!is_ours(message)) continue;
+    const auto eta = message.Eta();
+    ++(eta && *eta > read.now ? counts.delayed : counts.in_flight);
   }
   return counts;
 }

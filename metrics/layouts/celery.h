@@ -26,12 +26,13 @@ class Celery final : public MessageHash {
   explicit Celery(CeleryOptions options = {});
 
   QueueParts Offers() const override { return {.waiting = true, .in_flight = true, .delayed = true}; }
+  bool SharesKeys(const QueueParts& wanted) const override { return Matters(wanted); }
 
  private:
   std::string Key(std::string_view queue) const override;
   bool Matters(const QueueParts& wanted) const override { return wanted.in_flight || wanted.delayed; }
-  std::optional<QueueCounts> CountMessages(const QueueRead& read, const Messages& messages,
-                                           std::span<const redis::Reply> further, redis::Batch& more) const override;
+  std::optional<QueueCounts> CountMessages(const QueueRead& read, const Messages& messages, Replies further,
+                                           redis::Batch& more) const override;
 
   const CeleryOptions options_;
 };

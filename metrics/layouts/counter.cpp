@@ -11,8 +11,7 @@ namespace metrics::layouts {
 
 void Counter::Ask(const QueueRead& read, redis::Batch& batch) const { batch.Add({"GET", read.queue}); }
 
-std::optional<QueueCounts> Counter::Count(const QueueRead& read, std::span<const redis::Reply> replies,
-                                          redis::Batch& /*more*/) const {
+std::optional<QueueCounts> Counter::Count(const QueueRead& read, Replies replies, redis::Batch& /*more*/) const {
   const auto text = ReplyCursor(replies).Text("GET", read.queue);
   if (!text) return QueueCounts{};
   std::int64_t number = 0;

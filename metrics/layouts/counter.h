@@ -10,8 +10,7 @@ class Counter final : public QueueLayout {
  public:
   QueueParts Offers() const override { return {.waiting = true}; }
   void Ask(const QueueRead& read, redis::Batch& batch) const override;
-  std::optional<QueueCounts> Count(const QueueRead& read, std::span<const redis::Reply> replies,
-                                   redis::Batch& more) const override;
+  std::optional<QueueCounts> Count(const QueueRead& read, Replies replies, redis::Batch& more) const override;
 };
 
 }  // namespace metrics::layouts

@@ -47,8 +47,7 @@ QueueParts Dramatiq::Offers() const {
 
 std::string Dramatiq::Key(std::string_view queue) const { return KeyOf(delayed_, queue); }
 
-std::optional<QueueCounts> Dramatiq::CountMessages(const QueueRead& read, const Messages& messages,
-                                                   std::span<const redis::Reply> /*further*/,
+std::optional<QueueCounts> Dramatiq::CountMessages(const QueueRead& read, const Messages& messages, Replies /*further*/,
                                                    redis::Batch& /*more*/) const {
   QueueCounts counts;
   for (const std::string_view text : messages) {

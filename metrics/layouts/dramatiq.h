@@ -25,8 +25,8 @@ class Dramatiq final : public MessageHash {
   bool Matters(const QueueParts& wanted) const override {
     return wanted.waiting || wanted.delayed || wanted.oldest_age;
   }
-  std::optional<QueueCounts> CountMessages(const QueueRead& read, const Messages& messages,
-                                           std::span<const redis::Reply> further, redis::Batch& more) const override;
+  std::optional<QueueCounts> CountMessages(const QueueRead& read, const Messages& messages, Replies further,
+                                           redis::Batch& more) const override;
 
   const std::string delayed_;  // A pattern.
 };

@@ -44,8 +44,7 @@ void Huey::Ask(const QueueRead& read, redis::Batch& batch) const {
   keys_.Ask({name, read.wanted, read.now}, batch);
 }
 
-std::optional<QueueCounts> Huey::Count(const QueueRead& read, std::span<const redis::Reply> replies,
-                                       redis::Batch& more) const {
+std::optional<QueueCounts> Huey::Count(const QueueRead& read, Replies replies, redis::Batch& more) const {
   const std::string name = CleanName(read.queue);
   return keys_.Count({name, read.wanted, read.now}, replies, more);
 }

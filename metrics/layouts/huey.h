@@ -18,8 +18,7 @@ class Huey final : public QueueLayout {
 
   QueueParts Offers() const override { return keys_.Offers(); }
   void Ask(const QueueRead& read, redis::Batch& batch) const override;
-  std::optional<QueueCounts> Count(const QueueRead& read, std::span<const redis::Reply> replies,
-                                   redis::Batch& more) const override;
+  std::optional<QueueCounts> Count(const QueueRead& read, Replies replies, redis::Batch& more) const override;
 
  private:
   const Preset keys_;

@@ -13,11 +13,10 @@ void MessageHash::Ask(const QueueRead& read, redis::Batch& batch) const {
   rest_->Ask(read, batch);
 }
 
-std::optional<QueueCounts> MessageHash::Count(const QueueRead& read, std::span<const redis::Reply> replies,
-                                              redis::Batch& more) const {
+std::optional<QueueCounts> MessageHash::Count(const QueueRead& read, Replies replies, redis::Batch& more) const {
   if (!Matters(read.wanted)) return rest_->Count(read, replies, more);
   const std::string key = Key(read.queue);
-  const std::int64_t length = CountFrom(replies.front(), "HLEN", key);
+  const std::int64_t length = CountFrom(*replies.front(), "HLEN", key);
   if (length == 0) return rest_->Count(read, replies.subspan(1), more);
   if (length > static_cast<std::int64_t>(kMaxMessages)) RejectTooMany(kMaxMessages, "messages are in " + GoQuote(key));
   redis::Batch rest;

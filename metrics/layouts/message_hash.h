@@ -22,8 +22,7 @@ class MessageHash : public QueueLayout {
   explicit MessageHash(std::unique_ptr<const QueueLayout> rest) : rest_(std::move(rest)) {}
 
   void Ask(const QueueRead& read, redis::Batch& batch) const final;
-  std::optional<QueueCounts> Count(const QueueRead& read, std::span<const redis::Reply> replies,
-                                   redis::Batch& more) const final;
+  std::optional<QueueCounts> Count(const QueueRead& read, Replies replies, redis::Batch& more) const final;
 
  protected:
   using Messages = std::vector<std::string_view>;
@@ -36,8 +35,8 @@ class MessageHash : public QueueLayout {
   virtual bool Matters(const QueueParts& wanted) const = 0;
   /// What the messages add to the counts of the rest. `further` are the replies to what it added to `more` before, and
   /// it returns nothing if that does not suffice.
-  virtual std::optional<QueueCounts> CountMessages(const QueueRead& read, const Messages& messages,
-                                                   std::span<const redis::Reply> further, redis::Batch& more) const = 0;
+  virtual std::optional<QueueCounts> CountMessages(const QueueRead& read, const Messages& messages, Replies further,
+                                                   redis::Batch& more) const = 0;
 
   const std::unique_ptr<const QueueLayout> rest_;
 };

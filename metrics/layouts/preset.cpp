@@ -73,8 +73,7 @@ void Preset::Ask(const QueueRead& read, redis::Batch& batch) const {
   }
 }
 
-std::optional<QueueCounts> Preset::Count(const QueueRead& read, std::span<const redis::Reply> replies,
-                                         redis::Batch& more) const {
+std::optional<QueueCounts> Preset::Count(const QueueRead& read, Replies replies, redis::Batch& more) const {
   // The candidates for the oldest job may all be taken, and their times be gone, before they are looked up.
   constexpr int kAttempts = 3;
   ReplyCursor cursor(replies);

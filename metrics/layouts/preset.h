@@ -72,8 +72,7 @@ class Preset : public QueueLayout {
 
   QueueParts Offers() const override;
   void Ask(const QueueRead& read, redis::Batch& batch) const override;
-  std::optional<QueueCounts> Count(const QueueRead& read, std::span<const redis::Reply> replies,
-                                   redis::Batch& more) const override;
+  std::optional<QueueCounts> Count(const QueueRead& read, Replies replies, redis::Batch& more) const override;
 
  private:
   /// What the first round of a reading tells.

@@ -33,8 +33,7 @@ QueueParts Registered::Offers() const {
 
 void Registered::Ask(const QueueRead& read, redis::Batch& batch) const { AskRound(read, {}, batch); }
 
-std::optional<QueueCounts> Registered::Count(const QueueRead& read, std::span<const redis::Reply> replies,
-                                             redis::Batch& more) const {
+std::optional<QueueCounts> Registered::Count(const QueueRead& read, Replies replies, redis::Batch& more) const {
   constexpr int kRounds = 8;
   const std::vector<const Registry*> wanted = Wanted(read);
   redis::Batch rest;

@@ -56,8 +56,7 @@ class Registered : public QueueLayout {
 
   QueueParts Offers() const override;
   void Ask(const QueueRead& read, redis::Batch& batch) const override;
-  std::optional<QueueCounts> Count(const QueueRead& read, std::span<const redis::Reply> replies,
-                                   redis::Batch& more) const override;
+  std::optional<QueueCounts> Count(const QueueRead& read, Replies replies, redis::Batch& more) const override;
 
  private:
   /// Of each registry that is wanted, in their order.

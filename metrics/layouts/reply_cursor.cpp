@@ -26,7 +26,7 @@ std::size_t BytesOf(const Reply& reply) {
 }
 
 const Reply& ReplyCursor::Next() {
-  const Reply& reply = rest_.front();
+  const Reply& reply = *rest_.front();
   rest_ = rest_.subspan(1);
   return reply;
 }

@@ -26,7 +26,7 @@ std::size_t BytesOf(const redis::Reply& reply);
 /// command gives: MetricUnavailableError. The replies must outlive what is returned.
 class ReplyCursor {
  public:
-  explicit ReplyCursor(std::span<const redis::Reply> replies) : rest_(replies) {}
+  explicit ReplyCursor(Replies replies) : rest_(replies) {}
 
   /// Nothing was asked beyond this.
   bool AtEnd() const { return rest_.empty(); }
@@ -42,7 +42,7 @@ class ReplyCursor {
   std::vector<MemberAndScore> MembersAndScores(std::string_view command, std::string_view key);
 
  private:
-  std::span<const redis::Reply> rest_;
+  Replies rest_;
 };
 
 }  // namespace metrics::layouts

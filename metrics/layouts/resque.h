@@ -16,6 +16,10 @@ struct ResqueOptions {
 class Resque final : public Registered {
  public:
   explicit Resque(const ResqueOptions& options = {});
+
+  bool SharesKeys(const QueueParts& wanted) const override {
+    return wanted.waiting || wanted.in_flight || wanted.delayed;
+  }
 };
 
 }  // namespace metrics::layouts

@@ -56,16 +56,16 @@ Registry Processes(const std::string& prefix) {
 }
 
 /// Whether the first jobs are all there are.
-bool AreAll(std::span<const redis::Reply> shared) {
+bool AreAll(Replies shared) {
   return std::all_of(shared.begin(), shared.end(),
-                     [](const redis::Reply& reply) { return reply.elements.size() < kFirstJobs; });
+                     [](const redis::Reply* reply) { return reply->elements.size() < kFirstJobs; });
 }
 
 /// How many jobs like the first ones can be read at once.
-std::size_t LimitBy(std::span<const redis::Reply> shared) {
+std::size_t LimitBy(Replies shared) {
   std::size_t largest = 1;
-  for (const redis::Reply& reply : shared) {
-    for (const redis::Reply& job : reply.elements) largest = std::max(largest, BytesOf(job));
+  for (const redis::Reply* const reply : shared) {
+    for (const redis::Reply& job : reply->elements) largest = std::max(largest, BytesOf(job));
   }
   return std::clamp(kMaxBytes / largest, kFirstJobs, kMaxJobs + 1);
 }
@@ -101,8 +101,7 @@ void Sidekiq::AskShared(const QueueRead& read, std::size_t limit, redis::Batch& 
   }
 }
 
-std::optional<QueueCounts> Sidekiq::Count(const QueueRead& read, std::span<const redis::Reply> replies,
-                                          redis::Batch& more) const {
+std::optional<QueueCounts> Sidekiq::Count(const QueueRead& read, Replies replies, redis::Batch& more) const {
   redis::Batch asked;
   AskShared(read, kFirstJobs, asked);
   std::size_t limit = kFirstJobs;

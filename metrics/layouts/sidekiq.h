@@ -20,9 +20,9 @@ class Sidekiq final : public QueueLayout {
   explicit Sidekiq(const SidekiqOptions& options = {});
 
   QueueParts Offers() const override;
+  bool SharesKeys(const QueueParts& /*wanted*/) const override { return true; }
   void Ask(const QueueRead& read, redis::Batch& batch) const override;
-  std::optional<QueueCounts> Count(const QueueRead& read, std::span<const redis::Reply> replies,
-                                   redis::Batch& more) const override;
+  std::optional<QueueCounts> Count(const QueueRead& read, Replies replies, redis::Batch& more) const override;
 
  private:
   void AskShared(const QueueRead& read, std::size_t limit, redis::Batch& batch) const;

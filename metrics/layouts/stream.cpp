@@ -229,8 +229,7 @@ void Stream::Ask(const QueueRead& read, redis::Batch& batch) const {
   if (read.wanted.oldest_age) batch.Add({"XRANGE", read.queue, "-", "+", "COUNT", "1"});
 }
 
-std::optional<QueueCounts> Stream::Count(const QueueRead& read, std::span<const Reply> replies,
-                                         redis::Batch& more) const {
+std::optional<QueueCounts> Stream::Count(const QueueRead& read, Replies replies, redis::Batch& more) const {
   ReplyCursor cursor(replies);
   if (groups_.empty()) return CountStream(read, cursor);
   const Reply& stream_reply = cursor.Next();

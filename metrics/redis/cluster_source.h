@@ -47,6 +47,7 @@ class ClusterSource final : public RedisSource {
   void Send(Batch batch, Clock::time_point deadline, ResultCallback callback) override;
 
   SourceStatus status() const override;
+  bool is_cluster() const override { return true; }
   const std::string& name() const override { return options_.name; }
   const std::string& subject() const override { return subject_; }
   std::chrono::milliseconds timeout() const override { return options_.timeout; }

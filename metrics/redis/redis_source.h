@@ -37,6 +37,9 @@ class RedisSource {
 
   virtual SourceStatus status() const = 0;
 
+  /// Whether its keys are spread over several servers, so that not any of them can be in one transaction.
+  virtual bool is_cluster() const { return false; }
+
   /// The name it has in the configuration, for labels.
   virtual const std::string& name() const = 0;
   /// "Redis at HOST:PORT", to begin a sentence with.

@@ -36,7 +36,7 @@ int Depth(const redisReadTask* task) {
 }  // namespace
 
 void Batch::Add(std::initializer_list<std::string_view> words) {
-  Command command;
+  Place command;
   command.begin = bytes_.size();
   const std::size_t key_index = *words.begin() == "XINFO" ? 2 : 1;
   std::size_t index = 0;
@@ -54,9 +54,9 @@ void Batch::Add(std::initializer_list<std::string_view> words) {
 }
 
 void Batch::AddFrom(const Batch& other, std::size_t index) {
-  Command command = other.commands_[index];
+  Place command = other.commands_[index];
   const std::size_t begin = bytes_.size();
-  bytes_.append(other.bytes_, command.begin, command.end - command.begin);
+  bytes_.append(other.Command(index));
   command.key_begin += begin - command.begin;
   command.begin = begin;
   command.end = bytes_.size();
@@ -73,8 +73,13 @@ void Batch::EndTransaction() {
   transactions_.back().count = commands_.size() - transactions_.back().first;
 }
 
+std::string_view Batch::Command(std::size_t index) const {
+  const Place& command = commands_[index];
+  return std::string_view(bytes_).substr(command.begin, command.end - command.begin);
+}
+
 std::string_view Batch::Key(std::size_t index) const {
-  const Command& command = commands_[index];
+  const Place& command = commands_[index];
   return std::string_view(bytes_).substr(command.key_begin, command.key_size);
 }
 

@@ -39,6 +39,8 @@ class Batch {
 
   /// How many commands were added, which is how many replies there will be.
   std::size_t size() const { return commands_.size(); }
+  /// The bytes of command `index`, valid until the batch changes.
+  std::string_view Command(std::size_t index) const;
   /// The key of command `index`: the word after its name, or after the subcommand of XINFO; empty if it has none.
   std::string_view Key(std::size_t index) const;
   /// In their order.
@@ -51,7 +53,7 @@ class Batch {
   std::vector<Reply> Unwrap(std::vector<Reply> raw) const;
 
  private:
-  struct Command {
+  struct Place {
     std::size_t begin = 0;
     std::size_t end = 0;
     std::size_t key_begin = 0;
@@ -59,7 +61,7 @@ class Batch {
   };
 
   std::string bytes_;
-  std::vector<Command> commands_;
+  std::vector<Place> commands_;
   std::vector<Transaction> transactions_;
 };
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <list>
 #include <map>
 #include <optional>
 #include <stdexcept>
@@ -35,6 +36,13 @@ inline Reply Texts(const std::vector<std::string>& texts) {
   return Array(std::move(elements));
 }
 
+/// As a layout takes them. `replies` must outlive what is returned.
+inline std::vector<const Reply*> PointersTo(const std::vector<Reply>& replies) {
+  std::vector<const Reply*> pointers;
+  for (const Reply& reply : replies) pointers.push_back(&reply);
+  return pointers;
+}
+
 /// The commands of a batch, their words with a space in between.
 inline std::vector<std::string> Commands(const metrics::redis::Batch& batch) {
   metrics::redis::ReplyReader reader;
@@ -55,13 +63,14 @@ class Answers {
   /// Reads a queue to the end.
   metrics::QueueCounts Read(const metrics::QueueLayout& layout, std::string_view queue, metrics::QueueParts wanted) {
     const metrics::QueueRead read{.queue = queue, .wanted = wanted, .now = kNow};
-    std::vector<Reply> replies;
+    std::list<Reply> received;
+    std::vector<const Reply*> replies;
     metrics::redis::Batch batch;
     layout.Ask(read, batch);
     for (;;) {
       rounds_.push_back(Commands(batch));
       if (rounds_.back().empty()) throw std::logic_error("a round without commands");
-      for (const std::string& command : rounds_.back()) replies.push_back(ReplyTo(command));
+      for (const std::string& command : rounds_.back()) replies.push_back(&received.emplace_back(ReplyTo(command)));
       batch = {};
       if (const auto counts = layout.Count(read, replies, batch)) return *counts;
     }

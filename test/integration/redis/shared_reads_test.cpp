@@ -7,13 +7,13 @@
 #include <future>
 #include <memory>
 #include <optional>
-#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <variant>
 #include <vector>
 
+#include "metrics/layouts/celery.h"
 #include "metrics/layouts/list.h"
 #include "metrics/queue_layout.h"
 #include "metrics/queue_reader.h"
@@ -61,14 +61,15 @@ class WholeList final : public metrics::QueueLayout {
   void Ask(const metrics::QueueRead& read, metrics::redis::Batch& batch) const override {
     batch.Add({"LRANGE", read.queue, "0", "-1"});
   }
-  std::optional<metrics::QueueCounts> Count(const metrics::QueueRead& read,
-                                            std::span<const metrics::redis::Reply> replies,
+  std::optional<metrics::QueueCounts> Count(const metrics::QueueRead& read, metrics::Replies replies,
                                             metrics::redis::Batch& /*more*/) const override {
-    const auto& reply = replies.front();
+    const auto& reply = *replies.front();
     if (reply.type != metrics::redis::Reply::Type::kArray) metrics::RejectReply(reply, "LRANGE", read.queue);
     return metrics::QueueCounts{.waiting = static_cast<std::int64_t>(reply.elements.size())};
   }
 };
+
+constexpr metrics::QueueParts kJobs{.waiting = true, .in_flight = true};
 
 /// By whom all the time is given that Redis may take.
 constexpr auto kPatient = std::chrono::steady_clock::time_point::max();
@@ -76,21 +77,22 @@ constexpr auto kPatient = std::chrono::steady_clock::time_point::max();
 std::future<Outcomes> Begin(metrics::QueueReader& reader, metrics::redis::RedisSource& source,
                             const std::vector<std::string>& names,
                             std::chrono::steady_clock::time_point deadline = kPatient,
-                            const std::shared_ptr<const metrics::QueueLayout>& layout = kList) {
+                            const std::shared_ptr<const metrics::QueueLayout>& layout = kList,
+                            const metrics::QueueParts& wanted = {.waiting = true}) {
   std::vector<metrics::QueueQuestion> questions;
-  for (const std::string& name : names) questions.push_back({&source, layout, name, {.waiting = true}});
+  for (const std::string& name : names) questions.push_back({&source, layout, name, wanted});
   const auto promise = std::make_shared<std::promise<Outcomes>>();
   reader.Read(std::move(questions), deadline,
               [promise](Outcomes outcomes) { promise->set_value(std::move(outcomes)); });
   return promise->get_future();
 }
 
-/// "1 2 3 ", an error as its kind.
+/// The jobs of each queue, "1 2 3 "; an error as its kind.
 std::string Show(std::future<Outcomes> answer) {
   std::string text;
   for (const metrics::QueueOutcome& outcome : answer.get()) {
     const auto* reading = std::get_if<metrics::QueueReading>(&outcome);
-    text += (reading != nullptr ? std::to_string(reading->counts.waiting)
+    text += (reading != nullptr ? std::to_string(reading->counts.waiting + reading->counts.in_flight)
                                 : std::string(Name(std::get<metrics::MetricUnavailable>(outcome).kind))) +
             " ";
   }
@@ -144,6 +146,63 @@ TEST_CASE("equal reads in flight are put to each node of a cluster once", "[redi
   int llens = 0;
   for (std::size_t i = 0; i < 3; ++i) llens += CallsOf(cluster.node(i), "llen");
   CHECK(llens == 30);
+}
+
+/// The messages that Celery's workers hold: of each queue q1, q2 and so on as many as its number.
+void HoldMessages(RedisServer& server, int queues) {
+  for (int i = 1; i <= queues; ++i) {
+    for (int message = 0; message < i; ++message) {
+      server.Command({"HSET", "unacked", std::to_string(i) + "-" + std::to_string(message),
+                      R"([{"headers":{}}, "", "q)" + std::to_string(i) + R"("])"});
+    }
+  }
+}
+
+TEST_CASE("what queues of a framework share is read once for all that ask at the same time", "[redis]") {
+  constexpr int kQueues = 20;
+  RedisServer server;
+  HoldMessages(server, kQueues);
+  Client client({.endpoint = server.endpoint(), .timeout = kLong});
+  REQUIRE(Eventually([&] { return client.IsUp(); }));
+  metrics::QueueReader reader(client.observer);
+  const auto celery = std::make_shared<metrics::layouts::Celery>();
+  std::vector<std::string> names;
+  std::string expected;
+  for (int i = 1; i <= kQueues; ++i) {
+    names.push_back("q" + std::to_string(i));
+    expected += std::to_string(i) + " ";
+  }
+  SECTION("in one request") {
+    CHECK(Show(Begin(reader, client.connection, names, kPatient, celery, kJobs)) == expected);
+    CHECK(CallsOf(server, "hvals") == 1);
+    CHECK(CallsOf(server, "hstrlen") == kQueues * (kQueues + 1) / 2);
+  }
+  SECTION("in one request each: those that come later wait for the first, and are read together") {
+    std::vector<std::future<Outcomes>> answers;
+    {
+      const Standstill standstill(client.loop);
+      for (const std::string& name : names) {
+        answers.push_back(Begin(reader, client.connection, {name}, kPatient, celery, kJobs));
+      }
+    }
+    std::string all;
+    for (auto& answer : answers) all += Show(std::move(answer));
+    CHECK(all == expected);
+    CHECK(CallsOf(server, "hvals") == 2);
+  }
+  SECTION("an ACL that keeps one of them from being read keeps no other") {
+    server.Command({"ACL", "SETUSER", "reader", "on", "nopass", "+@all", "%R~unacked", "%R~q1*"});
+    Client restricted({.endpoint = server.endpoint(),
+                       .credentials =
+                           [] {
+                             return metrics::redis::Credentials{"reader", "x"};
+                           },
+                       .timeout = kLong});
+    REQUIRE(Eventually([&] { return restricted.IsUp(); }));
+    metrics::QueueReader its_reader(restricted.observer);
+    CHECK(Show(Begin(its_reader, restricted.connection, {"q1", "q2", "q10"}, kPatient, celery, kJobs)) ==
+          "1 auth 10 ");
+  }
 }
 
 TEST_CASE("whoever is in a hurry takes no answer from others, and makes no error of Redis", "[redis]") {

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "metrics/metric_provider.h"
+#include "test/support/answers.h"
 #include "test/support/catch.h"
 
 namespace metrics::layouts {
@@ -15,7 +16,7 @@ using namespace std::string_view_literals;
 const std::string kWrongType = "WRONGTYPE Operation against a key holding the wrong kind of value";
 
 /// Replies written as RESP lines: "+list", ":3", "-ERR no", "$text", "nil"; "w" is short for WRONGTYPE.
-std::vector<Reply> Replies(const std::vector<std::string>& lines) {
+std::vector<Reply> RepliesOf(const std::vector<std::string>& lines) {
   std::vector<Reply> replies;
   for (const std::string& line : lines) {
     Reply& reply = replies.emplace_back();
@@ -57,7 +58,7 @@ TEST_CASE("a key is taken for a list at first, then asked for every length it co
 
   redis::Batch more;
   redis::Batch rest;
-  CHECK_FALSE(ByType().Count(read, Replies({"w"}), more));
+  CHECK_FALSE(ByType().Count(read, test::PointersTo(RepliesOf({"w"})), more));
   for (const char* command : {"TYPE", "LLEN", "SCARD", "ZCARD", "HLEN", "XLEN"}) rest.Add({command, read.queue});
   CHECK(more.bytes() == rest.bytes());
 }
@@ -86,7 +87,7 @@ TEST_CASE("the length of a key is that of its type", "[metrics]") {
   }));
   INFO(example.description);
   redis::Batch more;
-  const auto counts = ByType().Count(kRead, Replies(example.replies), more);
+  const auto counts = ByType().Count(kRead, test::PointersTo(RepliesOf(example.replies)), more);
   REQUIRE(counts);
   CHECK(counts->waiting == example.waiting);
   CHECK(more.size() == 0);
@@ -132,7 +133,7 @@ TEST_CASE("a length that cannot be known is an error and never 0", "[metrics]") 
   INFO(example.text);
   try {
     redis::Batch more;
-    ByType().Count(kRead, Replies(example.replies), more);
+    ByType().Count(kRead, test::PointersTo(RepliesOf(example.replies)), more);
     FAIL("no error");
   } catch (const MetricUnavailableError& error) {
     CHECK(error.kind() == example.kind);

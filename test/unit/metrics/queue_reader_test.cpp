@@ -1,5 +1,9 @@
 #include "metrics/queue_reader.h"
 
+#include <chrono>
+#include <cstdint>
+#include <deque>
+#include <list>
 #include <memory>
 #include <optional>
 #include <string>
@@ -7,6 +11,7 @@
 #include <variant>
 #include <vector>
 
+#include "test/support/answers.h"
 #include "test/support/catch.h"
 #include "test/support/recording_observer.h"
 
@@ -37,8 +42,7 @@ class RoundsLayout final : public QueueLayout {
 
   QueueParts Offers() const override { return {.waiting = true}; }
   void Ask(const QueueRead& read, redis::Batch& batch) const override { batch.Add({"LLEN", read.queue}); }
-  std::optional<QueueCounts> Count(const QueueRead& read, std::span<const redis::Reply> replies,
-                                   redis::Batch& more) const override {
+  std::optional<QueueCounts> Count(const QueueRead& read, Replies replies, redis::Batch& more) const override {
     if (replies.size() < rounds_) {
       more.Add({"LLEN", read.queue});
     } else if (counts_) {
@@ -63,6 +67,212 @@ std::vector<QueueOutcome> Read(const std::vector<std::shared_ptr<const QueueLayo
               [&](std::vector<QueueOutcome> arrived) { outcomes = std::move(arrived); });
   REQUIRE(outcomes.has_value());
   return *std::move(outcomes);
+}
+
+/// Answers when it is told to: the number of each command, counted from 1 over all batches.
+class PatientSource final : public redis::RedisSource {
+ public:
+  explicit PatientSource(bool is_cluster = false) : is_cluster_(is_cluster) {}
+
+  void Send(redis::Batch batch, std::chrono::steady_clock::time_point /*deadline*/,
+            redis::ResultCallback callback) override {
+    sent_.push_back({std::move(batch), std::move(callback)});
+  }
+  redis::SourceStatus status() const override { return {.up = true}; }
+  bool is_cluster() const override { return is_cluster_; }
+  const std::string& name() const override { return name_; }
+  const std::string& subject() const override { return subject_; }
+  std::chrono::milliseconds timeout() const override { return std::chrono::milliseconds(1000); }
+
+  /// What is not answered yet: the commands of a batch, those of a transaction in brackets.
+  std::vector<std::string> Unanswered() const {
+    std::vector<std::string> texts;
+    for (const auto& [batch, callback] : sent_) {
+      std::string text;
+      for (const std::string& command : test::Commands(batch)) {
+        text += command == "MULTI" ? "[" : command == "EXEC" ? "]" : command + ";";
+      }
+      texts.push_back(std::move(text));
+    }
+    return texts;
+  }
+
+  /// The oldest batch.
+  void Answer() {
+    auto [batch, callback] = Take();
+    std::vector<redis::Reply> replies;
+    for (std::size_t i = 0; i < batch.size(); ++i) replies.push_back(test::Number(++answered_));
+    callback(std::move(replies));
+  }
+  void Answer(redis::Result result) { Take().callback(std::move(result)); }
+
+ private:
+  struct Sent {
+    redis::Batch batch;
+    redis::ResultCallback callback;
+  };
+
+  Sent Take() {
+    REQUIRE_FALSE(sent_.empty());
+    Sent oldest = std::move(sent_.front());
+    sent_.pop_front();
+    return oldest;
+  }
+
+  const bool is_cluster_;
+  const std::string name_ = "default";
+  const std::string subject_ = "Redis at nowhere";
+  std::deque<Sent> sent_;
+  std::int64_t answered_ = 0;
+};
+
+/// In a list of its own, and a hash that all queues have in common. A second round reads the hash once more.
+class SharingLayout final : public QueueLayout {
+ public:
+  QueueParts Offers() const override { return {.waiting = true, .in_flight = true}; }
+  bool SharesKeys(const QueueParts& /*wanted*/) const override { return true; }
+  void Ask(const QueueRead& read, redis::Batch& batch) const override {
+    batch.Add({"LLEN", read.queue});
+    batch.Add({"HLEN", "all"});
+  }
+  std::optional<QueueCounts> Count(const QueueRead& read, Replies replies, redis::Batch& more) const override {
+    if (replies.size() == 2 && read.queue.starts_with("long")) {
+      more.Add({"HVALS", "all"});
+      return std::nullopt;
+    }
+    return QueueCounts{.waiting = CountFrom(*replies[0], "LLEN", read.queue),
+                       .in_flight = CountFrom(*replies.back(), "HLEN", "all")};
+  }
+};
+
+/// Reads queues of a layout that shares keys. Outcomes as "a 1+2, b timeout".
+class SharingReader {
+ public:
+  explicit SharingReader(redis::RedisSource& source) : source_(source) {}
+
+  /// Where the outcomes will be.
+  const std::string& Begin(const std::vector<std::string>& names, std::chrono::seconds time = std::chrono::hours(1)) {
+    std::string& text = outcomes_.emplace_back();
+    std::vector<QueueQuestion> questions;
+    for (const std::string& name : names) {
+      questions.push_back({&source_, layout_, name, {.waiting = true, .in_flight = true}});
+    }
+    reader_.Read(std::move(questions), std::chrono::steady_clock::now() + time,
+                 [names, &text](const std::vector<QueueOutcome>& outcomes) {
+                   for (std::size_t i = 0; i < names.size(); ++i) {
+                     text += (text.empty() ? "" : ", ") + names[i] + " " + Show(outcomes.at(i));
+                   }
+                 });
+    return text;
+  }
+
+  const test::RecordingObserver& observer() const { return observer_; }
+
+ private:
+  static std::string Show(const QueueOutcome& outcome) {
+    const auto* reading = std::get_if<QueueReading>(&outcome);
+    if (reading == nullptr) return std::string(Name(std::get<MetricUnavailable>(outcome).kind));
+    return std::to_string(reading->counts.waiting) + "+" + std::to_string(reading->counts.in_flight);
+  }
+
+  redis::RedisSource& source_;
+  const std::shared_ptr<const QueueLayout> layout_ = std::make_shared<SharingLayout>();
+  test::RecordingObserver observer_;
+  QueueReader reader_{observer_};
+  std::list<std::string> outcomes_;
+};
+
+using Texts = std::vector<std::string>;
+
+TEST_CASE("what queues of a request have in common is asked once, in one transaction", "[metrics]") {
+  PatientSource source;
+  SharingReader reader(source);
+  const std::string& outcomes = reader.Begin({"a", "long1", "b", "long2"});
+  CHECK(source.Unanswered() == Texts{"[LLEN a;HLEN all;LLEN long1;LLEN b;LLEN long2;]"});
+  source.Answer();
+  CHECK(source.Unanswered() == Texts{"[HVALS all;]"});
+  source.Answer();
+  CHECK(outcomes == "a 1+2, long1 3+6, b 4+2, long2 5+6");
+}
+
+TEST_CASE("a single queue, and queues of a cluster, are read as if they shared nothing", "[metrics]") {
+  SECTION("a single queue") {
+    PatientSource source;
+    SharingReader reader(source);
+    const std::string& outcomes = reader.Begin({"long"});
+    CHECK(source.Unanswered() == Texts{"[LLEN long;HLEN all;]"});
+    source.Answer();
+    CHECK(source.Unanswered() == Texts{"HVALS all;"});
+    source.Answer();
+    CHECK(outcomes == "long 1+3");
+  }
+  SECTION("of a cluster") {
+    PatientSource source(true);
+    SharingReader reader(source);
+    const std::string& outcomes = reader.Begin({"a", "b"});
+    const std::string& others = reader.Begin({"c"});
+    CHECK(source.Unanswered() == Texts{"[LLEN a;HLEN all;][LLEN b;HLEN all;]", "[LLEN c;HLEN all;]"});
+    source.Answer();
+    source.Answer();
+    CHECK(outcomes + "; " + others == "a 1+2, b 3+4; c 5+6");
+  }
+}
+
+TEST_CASE("requests for queues that share keys take turns, and those that wait are asked together", "[metrics]") {
+  PatientSource source;
+  SharingReader reader(source);
+  const std::string& first = reader.Begin({"long"});
+  const std::string& second = reader.Begin({"a", "b"});
+  const std::string& third = reader.Begin({"c", "long"});  // Of which one is under way.
+  const std::string& fourth = reader.Begin({"b"});         // Which waits already.
+  const std::string& hurried = reader.Begin({"d"}, std::chrono::seconds(0));
+  CHECK(source.Unanswered() == Texts{"[LLEN long;HLEN all;]", "[LLEN d;HLEN all;]"});
+  source.Answer();
+  source.Answer();
+  CHECK(source.Unanswered() == Texts{"HVALS all;"});
+  CHECK(hurried == "d 3+4");
+  source.Answer();
+  CHECK(first == "long 1+5");
+  CHECK(source.Unanswered() == Texts{"[LLEN a;HLEN all;LLEN b;LLEN c;]"});
+  const std::string& fifth = reader.Begin({"e"});
+  source.Answer();
+  CHECK(second == "a 6+7, b 8+7");
+  CHECK(third == "c 9+7, long 1+5");
+  CHECK(fourth == "b 8+7");
+  source.Answer();
+  CHECK(fifth == "e 10+11");
+  const std::string& last = reader.Begin({"f"});
+  source.Answer();
+  CHECK(last == "f 12+13");
+  CHECK(source.Unanswered().empty());
+}
+
+TEST_CASE("an error of one of the queues that are read in one transaction is not that of the others", "[metrics]") {
+  PatientSource source;
+  SharingReader reader(source);
+  const std::string& outcomes = reader.Begin({"a", "b"});
+  const redis::Reply refusal = test::Error("NOPERM this user has no permissions to access the 'b' key");
+  source.Answer(std::vector<redis::Reply>(3, refusal));
+  CHECK(source.Unanswered() == Texts{"[LLEN a;HLEN all;]", "[LLEN b;HLEN all;]"});
+  CHECK(reader.observer().errors().empty());
+  source.Answer();
+  const std::string& next = reader.Begin({"c"});
+  source.Answer(std::vector<redis::Reply>(2, refusal));
+  CHECK(outcomes == "a 1+2, b auth");
+  CHECK(reader.observer().errors().size() == 1);
+  source.Answer();
+  CHECK(next == "c 3+4");
+}
+
+TEST_CASE("whoever waits for a turn gets it when the one before has failed", "[metrics]") {
+  PatientSource source;
+  SharingReader reader(source);
+  const std::string& first = reader.Begin({"a", "b"});
+  const std::string& second = reader.Begin({"c"});
+  source.Answer(redis::Failure{UnavailableKind::kConnection, "lost"});
+  CHECK(first == "a connection, b connection");
+  source.Answer();
+  CHECK(second == "c 1+2");
 }
 
 TEST_CASE("queues of a request may take different numbers of rounds", "[metrics]") {

@@ -78,6 +78,30 @@ TEST_CASE("of Celery's unacked messages, each belongs to one queue, and is in fl
   CHECK(ShowAll(Celery(), "q3", hash) == "waiting 0, in flight 0, delayed 0");
 }
 
+TEST_CASE("the queue of a message is known however JSON writes it", "[layouts]") {
+  const std::string message = R"({"body":"W10=","headers":{"eta":null}})";
+  struct Case {
+    std::string json;
+    std::string queue;
+  };
+  const auto example = GENERATE_COPY(values<Case>({
+      {"[" + message + R"(, "", "q"])", "q"},
+      {"[ " + message + R"( ,"" , "q" ])", "q"},
+      {"[" + message + R"(, "", "q\u00fc"])", "qü"},
+      {"[" + message + R"(, "", "say \"q\""])", R"(say "q")"},
+      {"[" + message + R"(, "", "q\\"])", R"(q\)"},
+      {"[" + message + R"(, "", ""])", ""},
+      {"[" + message + R"(, "\u0065x", "rk"])", "bound"},
+      {"[" + message + R"(, "", "q", ["", "r"]])", "q"},
+  }));
+  INFO(example.json);
+  const auto replies =
+      Both(Hash("unacked", {{"a", example.json}}), {{"SRANDMEMBER _kombu.binding.ex 1001", Texts({"rk\x06\x16\x06\x16"
+                                                                                                  "bound"})}});
+  CHECK(ShowAll(Celery(), example.queue, replies) == "waiting 0, in flight 1, delayed 0");
+  CHECK(ShowAll(Celery(), "another", replies) == "waiting 0, in flight 0, delayed 0");
+}
+
 TEST_CASE("the queue of a message with an exchange is found in the bindings of the exchange", "[layouts]") {
   const auto replies = Both(Hash("p:unacked", {{"a", Unacked("ex1", "rk.1")}, {"b", Unacked("topics", "news.eu")}}),
                             {{"SRANDMEMBER p:_kombu.binding.ex1 1001", Texts({"rk.1\x06\x16\x06\x16q",
@@ -92,8 +116,12 @@ TEST_CASE("the queue of a message with an exchange is found in the bindings of t
 }
 
 TEST_CASE("a message that is not understood counts for every queue", "[layouts]") {
-  const auto replies = Hash("unacked", {{"a", "no JSON"}, {"b", R"({"body":1})"}, {"c", Unacked("", "other")}});
-  CHECK(ShowAll(Celery(), "q", replies) == "waiting 0, in flight 2, delayed 0");
+  const auto replies = Hash("unacked", {{"a", "no JSON"},
+                                        {"b", R"({"body":1})"},
+                                        {"c", Unacked("", "other")},
+                                        {"d", R"(["", "other"])"},
+                                        {"e", R"([{}, null, "other"])"}});
+  CHECK(ShowAll(Celery(), "q", replies) == "waiting 0, in flight 4, delayed 0");
 }
 
 TEST_CASE("a message that came while others were looked for counts for its own queue only", "[layouts]") {

@@ -254,20 +254,20 @@ TEST_CASE("jobs that are gone before their time is read are looked for once more
                                  Number(0), Number(0), Texts({"1"s}), Array({}), Array({})};
   std::vector<Reply> replies = found;
   metrics::redis::Batch time;
-  REQUIRE_FALSE(layout->Count(read, replies, time).has_value());
+  REQUIRE_FALSE(layout->Count(read, PointersTo(replies), time).has_value());
   CHECK(Commands(time) == std::vector{"HGET bull:q:1 timestamp"s});
 
   replies.push_back(Nil());
   metrics::redis::Batch again;
-  REQUIRE_FALSE(layout->Count(read, replies, again).has_value());
+  REQUIRE_FALSE(layout->Count(read, PointersTo(replies), again).has_value());
   CHECK(again.size() == found.size() - 2);  // LINDEX, for markers, is the first round's alone.
 
   replies.insert(replies.end(), found.begin() + 2, found.end());
   metrics::redis::Batch time_again;
-  REQUIRE_FALSE(layout->Count(read, replies, time_again).has_value());
+  REQUIRE_FALSE(layout->Count(read, PointersTo(replies), time_again).has_value());
   replies.push_back(Text(std::to_string((kNowSeconds - 7) * 1000)));
   metrics::redis::Batch nothing;
-  const auto counts = layout->Count(read, replies, nothing);
+  const auto counts = layout->Count(read, PointersTo(replies), nothing);
   REQUIRE(counts.has_value());
   CHECK(counts->waiting == 1);
   CHECK(counts->oldest_age == std::chrono::seconds(7));

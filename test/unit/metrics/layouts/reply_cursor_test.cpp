@@ -13,7 +13,7 @@ namespace {
 using metrics::layouts::ReplyCursor;
 
 std::string MembersIn(const Reply& reply) {
-  const std::vector<Reply> replies{reply};
+  const std::vector<const Reply*> replies{&reply};
   ReplyCursor cursor(replies);
   std::string text;
   for (const auto& [member, score] : cursor.MembersAndScores("ZRANGE", "q")) {
