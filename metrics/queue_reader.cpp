@@ -76,6 +76,7 @@ class QueueReader::Group : public std::enable_shared_from_this<Group> {
 
   redis::RedisSource* source() const { return &source_; }
   Kind kind() const { return kind_; }
+  bool empty() const { return flights_.empty(); }
 
   /// Only before it begins. The flight stays where it is.
   Flight& Add(QueueQuestion question, Flight::Waiting first) {
@@ -220,8 +221,9 @@ class QueueReader::Group : public std::enable_shared_from_this<Group> {
   }
 
   void Land(Flight& flight) {
-    reader_.Land(flight);
+    // Whoever gets the last answer may end the reader.
     if (--in_flight_ == 0 && kind_ == Kind::kTakesTurns) reader_.EndTurn(source_);
+    reader_.Land(flight);
   }
 
   /// Whether only one of them need be the cause, which has spoilt the answers to the others.
@@ -301,14 +303,14 @@ QueueReader::Group& QueueReader::GroupFor(redis::RedisSource& source, Kind kind,
     if (group->source() == &source && group->kind() == kind) return *group;
   }
   const auto make = [&] { return std::make_shared<Group>(*this, source, kind, deadline); };
-  if (kind == Kind::kTakesTurns) {
-    const auto [turn, is_free] = turns_.try_emplace(&source);
-    if (!is_free) {
-      if (!turn->second) turn->second = make();
-      return *turn->second;
-    }
+  const auto turn = kind == Kind::kTakesTurns ? turns_.find(&source) : turns_.end();
+  if (turn != turns_.end()) {
+    if (!turn->second) turn->second = make();
+    return *turn->second;
   }
-  return *groups.emplace_back(make());
+  Group& group = *groups.emplace_back(make());
+  if (kind == Kind::kTakesTurns) turns_.emplace(&source, nullptr);
+  return group;
 }
 
 void QueueReader::Land(Flight& flight) {
@@ -329,8 +331,8 @@ void QueueReader::EndTurn(redis::RedisSource& source) {
   {
     const std::lock_guard lock(mutex_);
     const auto turn = turns_.find(&source);
-    next = std::move(turn->second);
-    turn->second = nullptr;
+    next = std::exchange(turn->second, nullptr);
+    if (next && next->empty()) next.reset();  // There was no memory for its first question.
     if (!next) turns_.erase(turn);
   }
   if (next) next->Begin();

@@ -200,8 +200,7 @@ TEST_CASE("what queues of a framework share is read once for all that ask at the
                        .timeout = kLong});
     REQUIRE(Eventually([&] { return restricted.IsUp(); }));
     metrics::QueueReader its_reader(restricted.observer);
-    CHECK(Show(Begin(its_reader, restricted.connection, {"q1", "q2", "q10"}, kPatient, celery, kJobs)) ==
-          "1 auth 10 ");
+    CHECK(Show(Begin(its_reader, restricted.connection, {"q1", "q2", "q10"}, kPatient, celery, kJobs)) == "1 auth 10 ");
   }
 }
 
