@@ -29,6 +29,10 @@ QueueReading Sum(const std::vector<metrics::MetricSample>& samples, std::chrono:
 
 namespace {
 
+/// For what is not awaited as long: Redis gets all the time it may take, since only such readings are shared with
+/// others.
+constexpr auto kNoHurry = std::chrono::steady_clock::time_point::max();
+
 /// Readings on their way. Shared with the callbacks, since one may come after the deadline.
 struct Arrivals {
   std::mutex mutex;
@@ -56,7 +60,7 @@ ReadQueues ReadFrom(metrics::MetricProvider& provider) {
     arrivals->missing = queries.size();
     for (std::size_t i = 0; i < queries.size(); ++i) {
       const auto begin = std::chrono::system_clock::now();
-      provider.Get({queries[i].ns, queries[i].metric, queries[i].selector, deadline},
+      provider.Get({queries[i].ns, queries[i].metric, queries[i].selector, kNoHurry},
                    [arrivals, i, begin](const metrics::MetricResult& result) {
                      const std::lock_guard lock(arrivals->mutex);
                      arrivals->readings[i] = ReadingOf(result, begin);
@@ -75,7 +79,7 @@ ReadHolders ReadHoldersFrom(metrics::MetricProvider& provider) {
   return [&provider](const QueueQuery& query, std::chrono::steady_clock::time_point deadline) -> HoldersReading {
     const auto promise = std::make_shared<std::promise<metrics::HoldersResult>>();
     auto future = promise->get_future();
-    provider.GetHolders({query.ns, query.metric, query.selector, deadline},
+    provider.GetHolders({query.ns, query.metric, query.selector, kNoHurry},
                         [promise](metrics::HoldersResult result) { promise->set_value(std::move(result)); });
     if (future.wait_until(deadline) != std::future_status::ready) {
       return {.workers = {}, .doubt = "the answer did not come in time"};

@@ -23,7 +23,7 @@ TEST_CASE("a reading is the sum of its samples") {
   CHECK(readings[0].value == 7);
   CHECK_FALSE(readings[1].value);
   CHECK(readings[1].doubt == "no metric unknown");
-  CHECK(provider.asked.deadline == deadline);
+  CHECK(provider.asked.deadline > deadline);  // What is in no hurry is shared with other readers.
 }
 
 TEST_CASE("what is held from before, made up, missing or failed is a doubt") {
