@@ -2,8 +2,9 @@
 
 #include <algorithm>
 #include <atomic>
+#include <exception>
 #include <iterator>
-#include <system_error>
+#include <new>
 #include <variant>
 
 #include "metrics/redis/error_reply.h"
@@ -99,6 +100,18 @@ struct ClusterSource::Read {
   std::vector<Unit> units{};
   std::vector<Reply> replies{};
   std::atomic<std::size_t> unfinished_parts{0};
+  std::atomic<bool> is_spoilt{false};  // There was no memory for an answer to it.
+
+  /// With what `make_failure` returns, as far as there is memory for it.
+  template <typename MakeFailure>
+  void Fail(MakeFailure make_failure) const {
+    Failure failure = NoMemory();
+    try {
+      failure = make_failure();
+    } catch (const std::bad_alloc&) {  // It is that.
+    }
+    callback(std::move(failure));
+  }
 
   void Fail(Unit& unit, const Failure& failure) {
     for (; unit.next < unit.end; ++unit.next) replies[unit.next] = Unavailable(failure);
@@ -166,72 +179,89 @@ void ClusterSource::Send(Batch batch, Clock::time_point deadline, ResultCallback
 }
 
 void ClusterSource::StartRound(const ReadPtr& read) {
-  std::map<Node*, Part> parts;
-  {
-    const std::lock_guard lock(mutex_);
-    const auto now = Clock::now();
-    for (std::size_t index = 0; index < read->units.size(); ++index) {
-      Read::Unit& unit = read->units[index];
-      if (unit.next == unit.end) continue;
-      const auto owner_of = [&](std::size_t command) { return owners_[HashSlot(read->batch.Key(command))]; };
-      const NodePtr node = unit.asked_at                    ? NodeAt(*unit.asked_at)
-                           : owner_of(unit.next) != nullptr ? owner_of(unit.next)->shared_from_this()
-                                                            : nullptr;
-      if (!node) {
-        read->Fail(unit, {UnavailableKind::kLoading, subject_ + " has no node for a hash slot that is asked for"});
-        AskForSlotsSoon();
-        continue;
-      }
-      node->used = now;
-      // Only what one node can be asked for in one go; the commands after that must be read later than these.
-      std::size_t count = 1;
-      const auto slot = HashSlot(read->batch.Key(unit.next));
-      while (unit.next + count < unit.end) {
-        const std::size_t command = unit.next + count;
-        const bool is_same_slot = HashSlot(read->batch.Key(command)) == slot;
-        if (!is_same_slot) unit.is_transaction = false;
-        if (unit.asked_at ? !unit.is_transaction : owner_of(command) != node.get()) break;
-        ++count;
-      }
-      Part& part = parts[node.get()];
-      part.node = node;
-      part.pieces.push_back({index, count, unit.asked_at.has_value()});
-      if (unit.asked_at) part.batch.Add({"ASKING"});
-      if (unit.is_transaction) part.batch.BeginTransaction();
-      for (std::size_t i = 0; i < count; ++i) part.batch.AddFrom(read->batch, unit.next + i);
-      if (unit.is_transaction) part.batch.EndTransaction();
-    }
+  Parts parts;
+  try {
+    parts = Divide(*read);
+  } catch (const std::bad_alloc&) {
+    return read->callback(NoMemory());
   }
   if (parts.empty()) return read->callback(std::move(read->replies));
   read->unfinished_parts = parts.size();
-  for (auto& [key, value] : parts) {
-    Batch batch = std::move(value.batch);
-    const NodePtr node = value.node;
-    node->connection.Send(std::move(batch), read->deadline, [this, read, part = std::move(value)](Result result) {
-      EndPart(read, part, std::move(result));
-    });
+  for (const auto& [node, part] : parts) {
+    try {
+      node->connection.Send(std::move(part->batch), read->deadline,
+                            [this, read, part = part](Result result) { EndPart(read, *part, std::move(result)); });
+    } catch (const std::bad_alloc&) {
+      EndPart(read, *part, NoMemory());
+    }
   }
 }
 
-void ClusterSource::EndPart(const ReadPtr& read, const Part& part, Result result) {
-  {
-    const std::lock_guard lock(mutex_);
-    if (const auto* const failure = std::get_if<Failure>(&result)) {
-      for (const Part::Piece& piece : part.pieces) read->Fail(read->units[piece.unit], *failure);
+/// What each node is asked in the next round.
+ClusterSource::Parts ClusterSource::Divide(Read& read) {
+  Parts parts;
+  const std::lock_guard lock(mutex_);
+  const auto now = Clock::now();
+  for (std::size_t index = 0; index < read.units.size(); ++index) {
+    Read::Unit& unit = read.units[index];
+    if (unit.next == unit.end) continue;
+    const auto owner_of = [&](std::size_t command) { return owners_[HashSlot(read.batch.Key(command))]; };
+    const NodePtr node = unit.asked_at                    ? NodeAt(*unit.asked_at)
+                         : owner_of(unit.next) != nullptr ? owner_of(unit.next)->shared_from_this()
+                                                          : nullptr;
+    if (!node) {
+      read.Fail(unit, {UnavailableKind::kLoading, subject_ + " has no node for a hash slot that is asked for"});
       AskForSlotsSoon();
-    } else {
-      auto next = std::make_move_iterator(std::get<std::vector<Reply>>(result).begin());
-      for (const auto& [unit, count, was_asking] : part.pieces) {
-        if (was_asking) ++next;
-        // Once a command has to be asked again, so have those after it.
-        const std::size_t end = read->units[unit].next + count;
-        for (std::size_t command = end - count; command < end; ++command, ++next) {
-          if (read->units[unit].next == command) TakeReply(*read, unit, *part.node, was_asking, *next);
-        }
-      }
+      continue;
+    }
+    node->used = now;
+    // Only what one node can be asked for in one go; the commands after that must be read later than these.
+    std::size_t count = 1;
+    const auto slot = HashSlot(read.batch.Key(unit.next));
+    while (unit.next + count < unit.end) {
+      const std::size_t command = unit.next + count;
+      const bool is_same_slot = HashSlot(read.batch.Key(command)) == slot;
+      if (!is_same_slot) unit.is_transaction = false;
+      if (unit.asked_at ? !unit.is_transaction : owner_of(command) != node.get()) break;
+      ++count;
+    }
+    std::shared_ptr<Part>& part = parts[node.get()];
+    if (!part) part = std::make_shared<Part>(Part{.node = node, .batch = {}, .pieces = {}});
+    part->pieces.push_back({index, count, unit.asked_at.has_value()});
+    if (unit.asked_at) part->batch.Add({"ASKING"});
+    if (unit.is_transaction) part->batch.BeginTransaction();
+    for (std::size_t i = 0; i < count; ++i) part->batch.AddFrom(read.batch, unit.next + i);
+    if (unit.is_transaction) part->batch.EndTransaction();
+  }
+  return parts;
+}
+
+void ClusterSource::EndPart(const ReadPtr& read, const Part& part, Result result) {
+  try {
+    TakePart(*read, part, std::move(result));
+  } catch (const std::bad_alloc&) {
+    read->is_spoilt = true;
+  }
+  if (--read->unfinished_parts > 0) return;
+  read->is_spoilt ? read->callback(NoMemory()) : StartRound(read);
+}
+
+void ClusterSource::TakePart(Read& read, const Part& part, Result result) {
+  const std::lock_guard lock(mutex_);
+  if (const auto* const failure = std::get_if<Failure>(&result)) {
+    AskForSlotsSoon();
+    for (const Part::Piece& piece : part.pieces) read.Fail(read.units[piece.unit], *failure);
+    return;
+  }
+  auto next = std::make_move_iterator(std::get<std::vector<Reply>>(result).begin());
+  for (const auto& [unit, count, was_asking] : part.pieces) {
+    if (was_asking) ++next;
+    // Once a command has to be asked again, so have those after it.
+    const std::size_t end = read.units[unit].next + count;
+    for (std::size_t command = end - count; command < end; ++command, ++next) {
+      if (read.units[unit].next == command) TakeReply(read, unit, *part.node, was_asking, *next);
     }
   }
-  if (--read->unfinished_parts == 0) StartRound(read);
 }
 
 void ClusterSource::TakeReply(Read& read, std::size_t index, const Node& node, bool was_asking, Reply reply) {
@@ -264,6 +294,15 @@ void ClusterSource::TakeReply(Read& read, std::size_t index, const Node& node, b
 }
 
 void ClusterSource::OnTimer() {
+  try {
+    if (FailLate()) AskForSlots();
+  } catch (const std::bad_alloc&) {
+    const std::lock_guard lock(mutex_);
+    WakeAt(Clock::now() + kWhileWrong);
+  }
+}
+
+bool ClusterSource::FailLate() {
   const auto now = Clock::now();
   std::vector<ReadPtr> late;
   bool must_ask = false;
@@ -279,11 +318,13 @@ void ClusterSource::OnTimer() {
     if (!must_ask) WakeAt(ask_at_);
   }
   for (const ReadPtr& read : late) {
-    const auto allowed = std::chrono::round<milliseconds>(read->deadline - read->started);
-    read->callback(Failure{UnavailableKind::kTimeout,
-                           subject_ + " could not be connected within " + std::to_string(allowed.count()) + " ms"});
+    read->Fail([&] {
+      const auto allowed = std::chrono::round<milliseconds>(read->deadline - read->started);
+      return Failure{UnavailableKind::kTimeout,
+                     subject_ + " could not be connected within " + std::to_string(allowed.count()) + " ms"};
+    });
   }
-  if (must_ask) AskForSlots();
+  return must_ask;
 }
 
 void ClusterSource::AskForSlots() {
@@ -310,25 +351,41 @@ void ClusterSource::AskForSlots() {
     unanswered_ = asked.size();
   }
   for (const NodePtr& node : asked) {
-    Batch batch;
-    batch.Add({"CLUSTER", "SLOTS"});
-    node->connection.Send(std::move(batch), now + kPatience,
-                          [this, node](const Result& answer) { TakeSlots(*node, answer); });
+    try {
+      Batch batch;
+      batch.Add({"CLUSTER", "SLOTS"});
+      node->connection.Send(std::move(batch), now + kPatience,
+                            [this, node](const Result& answer) { TakeSlots(*node, answer); });
+    } catch (const std::bad_alloc&) {
+      TakeSlots(*node, NoMemory());
+    }
   }
 }
 
 void ClusterSource::TakeSlots(const Node& node, const Result& answer) {
   --unanswered_;
-  const std::optional<Failure> problem = UseSlots(node, answer);
+  std::optional<Failure> problem;
+  try {
+    problem = UseSlots(node, answer);
+    if (problem) problem->text = subject_ + " cannot be learnt: " + problem->text;
+  } catch (const std::bad_alloc&) {
+    problem = NoMemory();
+  }
+  const bool is_learnt = !problem;
   std::vector<ReadPtr> waiting;
   {
     const std::lock_guard lock(mutex_);
-    if (problem) failure_ = Failure{problem->kind, subject_ + " cannot be learnt: " + problem->text};
+    if (problem) failure_ = *std::move(problem);
     if (!is_known_ && unanswered_ == 0) may_wait_ = false;
     if (is_known_ || !may_wait_) waiting.swap(waiting_);
   }
-  for (const ReadPtr& read : waiting) problem ? read->callback(*failure_) : StartRound(read);
-  Report();
+  for (const ReadPtr& read : waiting) {
+    is_learnt ? StartRound(read) : read->Fail([this] { return *failure_; });
+  }
+  try {
+    Report();
+  } catch (const std::bad_alloc&) {  // It is told with the next report.
+  }
 }
 
 std::optional<Failure> ClusterSource::UseSlots(const Node& node, const Result& answer) {
@@ -370,8 +427,8 @@ void ClusterSource::Report() {
     current = StatusOf(owners);
   }
   if (current == reported_) return;
+  observer_.OnConnectionChange(options_.name, current.up, current.cause);
   reported_ = std::move(current);
-  observer_.OnConnectionChange(options_.name, reported_.up, reported_.cause);
 }
 
 SourceStatus ClusterSource::status() const {
@@ -421,8 +478,8 @@ ClusterSource::NodePtr ClusterSource::NodeAt(const RedisEndpoint& endpoint) {
     };
     try {
       node = NodePtr(new Node(*this, endpoint), end_on_loop);
-    } catch (const std::system_error&) {
-      nodes_.erase(name);  // No descriptor is left: like a node that is not there.
+    } catch (const std::exception&) {
+      nodes_.erase(name);  // No descriptor or no memory is left: like a node that is not there.
       return nullptr;
     }
   }

@@ -58,13 +58,18 @@ class ClusterSource final : public RedisSource {
   struct Read;
   using NodePtr = std::shared_ptr<Node>;
   using ReadPtr = std::shared_ptr<Read>;
+  using Parts = std::map<Node*, std::shared_ptr<Part>>;
 
-  // A read goes in rounds, until each of its commands has its reply.
+  // A read goes in rounds, until each of its commands has its reply, or there is no memory to go on.
   void StartRound(const ReadPtr& read);
+  Parts Divide(Read& read);
   void EndPart(const ReadPtr& read, const Part& part, Result result);
+  void TakePart(Read& read, const Part& part, Result result);
 
   // On the loop's thread.
   void OnTimer();
+  /// Fails those that have waited too long for the nodes to be known. Whether it is time to ask who they are.
+  bool FailLate();
   void AskForSlots();
   void TakeSlots(const Node& node, const Result& answer);
   std::optional<Failure> UseSlots(const Node& node, const Result& answer);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <new>
 #include <utility>
 #include <variant>
 
@@ -101,38 +102,51 @@ void SentinelSource::AskAll() {
   const auto now = steady_clock::now();
   timer_->Set(now + kAskEvery);
   std::vector<Sentinel*> idle;
+  try {
+    idle.reserve(sentinels_.size());
+  } catch (const std::bad_alloc&) {
+    return;  // Until the next alarm.
+  }
   for (Sentinel& sentinel : sentinels_) {
     if (!std::exchange(sentinel.is_asked, true)) idle.push_back(&sentinel);
   }
   for (Sentinel* const sentinel : idle) {  // All are asked before the first answers.
-    Batch batch;
-    batch.Add({"SENTINEL", "GET-MASTER-ADDR-BY-NAME", options_.master_name});
-    batch.Add({"SENTINEL", "MASTER", options_.master_name});
-    sentinel->connection->Send(std::move(batch), now + kPatience,
-                               [this, sentinel](const Result& answer) { Take(*sentinel, answer); });
+    try {
+      Batch batch;
+      batch.Add({"SENTINEL", "GET-MASTER-ADDR-BY-NAME", options_.master_name});
+      batch.Add({"SENTINEL", "MASTER", options_.master_name});
+      sentinel->connection->Send(std::move(batch), now + kPatience,
+                                 [this, sentinel](const Result& answer) { Take(*sentinel, answer); });
+    } catch (const std::bad_alloc&) {
+      Take(*sentinel, NoMemory());
+    }
   }
 }
 
 void SentinelSource::Take(Sentinel& sentinel, const Result& answer) {
   sentinel.is_asked = false;
-  std::optional<Failure> problem;
-  if (const auto* const failure = std::get_if<Failure>(&answer)) {
-    problem = *failure;
-  } else {
-    const auto& replies = std::get<std::vector<Reply>>(answer);
-    const Reply& address = replies[0];
-    sentinel.report.reset();
-    if (const auto master = EndpointFrom(address)) {
-      sentinel.report = Report{*master, EpochFrom(replies[1]), steady_clock::now()};
-    } else if (address.type == Reply::Type::kError) {
-      problem =
-          Failure{KindOfError(address.text), sentinel.connection->subject() + " answered " + QuoteError(address.text)};
-    } else {
-      problem = Failure{UnavailableKind::kServer, sentinel.connection->subject() + " knows no such master"};
-    }
+  try {
+    sentinel.problem = Read(sentinel, answer);
+    Follow();
+  } catch (const std::bad_alloc&) {  // Once more with the next answer.
+    sentinel.problem = NoMemory();
   }
-  sentinel.problem = std::move(problem);
-  Follow();
+}
+
+std::optional<Failure> SentinelSource::Read(Sentinel& sentinel, const Result& answer) {
+  if (const auto* const failure = std::get_if<Failure>(&answer)) return *failure;
+  const auto& replies = std::get<std::vector<Reply>>(answer);
+  const Reply& address = replies[0];
+  sentinel.report.reset();
+  if (const auto master = EndpointFrom(address)) {
+    sentinel.report = Report{*master, EpochFrom(replies[1]), steady_clock::now()};
+    return std::nullopt;
+  }
+  const std::string& subject = sentinel.connection->subject();
+  if (address.type == Reply::Type::kError) {
+    return Failure{KindOfError(address.text), subject + " answered " + QuoteError(address.text)};
+  }
+  return Failure{UnavailableKind::kServer, subject + " knows no such master"};
 }
 
 Failure SentinelSource::Unknown(const Failure& why) const {
@@ -153,8 +167,9 @@ void SentinelSource::Follow() {
   if (best == nullptr) {
     if (!followed_) master_.HasNoEndpoint(Unknown(*sentinels_.front().problem));
   } else if (best->master != followed_) {
-    followed_ = best->master;
-    master_.UseEndpoint(best->master);
+    auto master = best->master;
+    master_.UseEndpoint(master);
+    followed_ = std::move(master);  // Only now, since the above may find no memory.
   }
 }
 

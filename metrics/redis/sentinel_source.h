@@ -58,6 +58,8 @@ class SentinelSource final : public RedisSource {
   // On the loop's thread.
   void AskAll();
   void Take(Sentinel& sentinel, const Result& answer);
+  /// What was wrong with the answer, if anything was; else the sentinel has a new report.
+  std::optional<Failure> Read(Sentinel& sentinel, const Result& answer);
   void Follow();
   Failure Unknown(const Failure& why) const;
 
