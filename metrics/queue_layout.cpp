@@ -22,7 +22,8 @@ void RejectReply(const Reply& reply, std::string_view command, std::string_view 
                              : reply.type == Reply::Type::kInteger ? "with the number " + std::to_string(reply.integer)
                                                                    : "with a reply of the wrong type";
   throw MetricUnavailableError(is_error ? redis::KindOfError(reply.text) : UnavailableKind::kProtocol,
-                               std::string(command) + " of the key " + GoQuote(key) + " was answered " + answer);
+                               (reply.is_discarded ? "what is asked together with " : "") + std::string(command) +
+                                   " of the key " + GoQuote(key) + " was answered " + answer);
 }
 
 }  // namespace metrics

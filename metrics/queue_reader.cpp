@@ -6,9 +6,8 @@
 #include <list>
 #include <new>
 #include <optional>
+#include <span>
 #include <string_view>
-#include <unordered_map>
-#include <unordered_set>
 #include <utility>
 
 #include "metrics/go_quote.h"
@@ -16,12 +15,10 @@
 namespace metrics {
 namespace {
 
-/// What is more than one command is a transaction, so that no job moves in between.
-void AddTo(redis::Batch& batch, const redis::Batch& asked) {
-  if (asked.size() > 1) batch.BeginTransaction();
-  for (std::size_t i = 0; i < asked.size(); ++i) batch.AddFrom(asked, i);
-  if (asked.size() > 1) batch.EndTransaction();
-}
+/// Queues that share keys, in one transaction: the replies are the same, but which are whose takes memory for each. And
+/// such groups that may wait for their turn: with as many queues as one request may ask for.
+constexpr std::size_t kMostTogether = 50;
+constexpr std::size_t kMostGroups = 20;
 
 /// What there is memory for.
 template <typename Outcome>
@@ -54,39 +51,101 @@ class QueueReader::Request {
 
 /// One question on its way to its answer, and who waits for it.
 struct QueueReader::Flight {
-  using Waiting = std::pair<std::shared_ptr<Request>, std::size_t>;
-
   QueueQuestion question;
-  Clock::time_point deadline;
+  Group* group;
   Waiting first;
-  std::vector<Waiting> others{};  // Guarded by mutex_ of the reader.
 
-  redis::Batch asked{};                        // In the next round.
-  std::size_t owed = 0;                        // Replies of the round under way.
-  std::vector<const redis::Reply*> replies{};  // Of all rounds; the group keeps them.
+  // Guarded by mutex_ of the reader.
+  std::vector<Waiting> others{};
+  Clock::time_point deadline = Clock::time_point::max();  // Not known until the group begins.
+
+  std::size_t owed = 0;  // Replies of the round under way.
+  std::vector<std::shared_ptr<const std::vector<redis::Reply>>> received{};
+  std::vector<const redis::Reply*> replies{};  // In `received`: the answers to what it has asked.
   std::optional<QueueOutcome> outcome{};
 };
 
-/// Questions that are put to one source together: those of one request, or those that wait for the same turn. Each gets
-/// an outcome, also when there is no memory to go on.
+/// What flights ask in one go: a transaction for each, so that no job moves in between, or one transaction for all,
+/// with equal commands but once.
+class QueueReader::Round {
+ public:
+  explicit Round(bool is_one) : is_one_(is_one) {
+    if (is_one_) batch_.BeginTransaction();
+  }
+
+  bool is_one() const { return is_one_; }
+  std::span<Flight* const> flights() const { return flights_; }
+  /// Which of all replies answers the command `index`, counted over what all flights asked.
+  std::size_t PlaceOf(std::size_t index) const { return is_one_ ? places_[index] : index; }
+
+  /// Throws std::bad_alloc; then the round is of no use any more.
+  void Add(Flight& flight, const redis::Batch& asked) {
+    flights_.push_back(&flight);
+    flight.owed = asked.size();
+    const bool is_transaction = !is_one_ && asked.size() > 1;
+    if (is_transaction) batch_.BeginTransaction();
+    for (std::size_t i = 0; i < asked.size(); ++i) AddCommand(asked, i);
+    if (is_transaction) batch_.EndTransaction();
+  }
+
+  redis::Batch TakeBatch() {
+    known_.clear();
+    if (is_one_) batch_.EndTransaction();
+    return std::move(batch_);
+  }
+
+ private:
+  void AddCommand(const redis::Batch& asked, std::size_t index) {
+    if (is_one_) {
+      const auto known = known_.find(asked.Command(index));
+      places_.push_back(known == known_.end() ? batch_.size() : known->second);
+      if (known != known_.end()) return;
+      known_.emplace(asked.Command(index), batch_.size());
+    }
+    batch_.AddFrom(asked, index);
+  }
+
+  const bool is_one_;
+  std::vector<Flight*> flights_;
+  redis::Batch batch_;
+  std::map<std::string, std::size_t, std::less<>> known_;  // Commands and their places.
+  std::vector<std::size_t> places_;
+};
+
+/// Questions that are put to one source together. Each gets an outcome, also when there is no memory to go on.
 class QueueReader::Group : public std::enable_shared_from_this<Group> {
  public:
-  Group(QueueReader& reader, redis::RedisSource& source, Kind kind, Clock::time_point deadline)
-      : reader_(reader), source_(source), kind_(kind), deadline_(deadline) {}
+  Group(QueueReader& reader, const GroupKind& kind) : reader_(reader), kind_(kind) {}
 
-  redis::RedisSource* source() const { return &source_; }
-  Kind kind() const { return kind_; }
-  bool empty() const { return flights_.empty(); }
+  const GroupKind& kind() const { return kind_; }
+  bool IsFull() const { return kind_.sharing != nullptr && flights_.size() >= kMostTogether; }
 
-  /// Only before it begins. The flight stays where it is.
-  Flight& Add(QueueQuestion question, Flight::Waiting first) {
-    return flights_.emplace_back(Flight{std::move(question), deadline_, std::move(first)});
+  // With mutex_ of the reader held, before it begins:
+
+  /// The flight stays where it is.
+  Flight& Add(QueueQuestion question, Waiting first) {
+    return flights_.emplace_back(Flight{std::move(question), this, std::move(first)});
   }
+
+  /// For somebody who waits until `deadline`, and for whom the source may take until `in_time`. Whoever comes later
+  /// makes it later for all, so that time is left for the source after a long wait.
+  void Extend(Clock::time_point in_time, Clock::time_point deadline) {
+    in_time_ = std::max(in_time_, in_time);
+    deadline_ = std::min(deadline_, deadline);
+  }
+
+  void FixDeadline() {
+    deadline_ = std::min(deadline_, in_time_);
+    for (Flight& flight : flights_) flight.deadline = deadline_;
+  }
+
+  // Without it:
 
   void Begin() {
     begin_ = std::chrono::system_clock::now();
     in_flight_ = flights_.size();
-    Together all;
+    if (flights_.empty()) return reader_.EndTurn(kind_);  // There was no memory for any.
+    std::vector<Flight*> all;
     try {
       for (Flight& flight : flights_) all.push_back(&flight);
     } catch (const std::bad_alloc&) {
@@ -97,122 +156,146 @@ class QueueReader::Group : public std::enable_shared_from_this<Group> {
   }
 
  private:
-  /// Flights without an outcome yet, which share their batches.
-  using Together = std::vector<Flight*>;
-
-  /// Of each command of each flight in turn, which reply is the one to it. Empty: they are in the same order.
-  using Places = std::vector<std::size_t>;
+  /// Flights that are asked in one go.
+  using Together = std::span<Flight* const>;
 
   QueueRead ReadOf(const QueueQuestion& question) const { return {question.name_in_redis, question.wanted, begin_}; }
 
-  void Ask(const Together& flights) {
-    try {
-      for (Flight* const flight : flights) flight->question.layout->Ask(ReadOf(flight->question), flight->asked);
-    } catch (const std::bad_alloc&) {
-      return Fail(flights, NoMemory());
-    }
-    Send(flights);
-  }
+  Round MakeRound(Together flights) const { return Round(kind_.sharing != nullptr && flights.size() > 1); }
 
-  /// Sends what the flights ask. Those that share keys have commands in common, which are sent once; then everything is
-  /// one transaction.
-  void Send(const Together& flights) {
+  void Ask(Together flights) {
     try {
-      redis::Batch batch;
-      Places places;
-      if (kind_ == Kind::kTakesTurns && flights.size() > 1) {
-        places = AddEachOnce(flights, batch);
-      } else {
-        for (const Flight* const flight : flights) AddTo(batch, flight->asked);
+      Round round = MakeRound(flights);
+      for (Flight* const flight : flights) {
+        flight->outcome.reset();
+        flight->replies.clear();
+        flight->received.clear();
+        redis::Batch asked;
+        flight->question.layout->Ask(ReadOf(flight->question), asked);
+        round.Add(*flight, asked);
       }
-      for (Flight* const flight : flights) flight->owed = std::exchange(flight->asked, {}).size();
-      source_.Send(std::move(batch), deadline_,
-                   [self = shared_from_this(), flights, places = std::move(places)](redis::Result result) {
-                     self->Take(flights, places, std::move(result));
-                   });
+      Send(std::move(round));
     } catch (const std::bad_alloc&) {
       Fail(flights, NoMemory());
     }
   }
 
-  static Places AddEachOnce(const Together& flights, redis::Batch& batch) {
-    Places places;
-    std::unordered_map<std::string_view, std::size_t> known;
-    batch.BeginTransaction();
-    for (const Flight* const flight : flights) {
-      for (std::size_t i = 0; i < flight->asked.size(); ++i) {
-        const auto [command, is_new] = known.emplace(flight->asked.Command(i), batch.size());
-        if (is_new) batch.AddFrom(flight->asked, i);
-        places.push_back(command->second);
-      }
-    }
-    batch.EndTransaction();
-    return places;
+  /// Throws std::bad_alloc; then nothing was sent.
+  void Send(Round round) {
+    redis::Batch batch = round.TakeBatch();
+    const auto sent = std::make_shared<const Round>(std::move(round));
+    kind_.source->Send(std::move(batch), deadline_, [self = shared_from_this(), sent](redis::Result result) {
+      self->Take(*sent, std::move(result));
+    });
   }
 
-  void Take(const Together& flights, const Places& places, redis::Result result) {
+  void Take(const Round& round, redis::Result result) {
+    const Together flights = round.flights();
     if (const auto* failure = std::get_if<redis::Failure>(&result)) return Fail(flights, *failure);
-    Together unanswered;
+    std::shared_ptr<const std::vector<redis::Reply>> received;
+    std::optional<Round> next;
+    std::vector<Flight*> unanswered;
+    std::vector<Flight*> discarded;
     try {
-      received_.push_back(std::get<std::vector<redis::Reply>>(std::move(result)));
+      received = std::make_shared<std::vector<redis::Reply>>(std::get<std::vector<redis::Reply>>(std::move(result)));
+      next.emplace(MakeRound(flights));
       unanswered.reserve(flights.size());
+      discarded.reserve(flights.size());
     } catch (const std::bad_alloc&) {
       return Fail(flights, NoMemory());
     }
-    const std::vector<redis::Reply>& replies = received_.back();
-    std::size_t next = 0;
+    std::size_t index = 0;
     for (Flight* const flight : flights) {
-      const std::size_t end = next + flight->owed;
+      const std::size_t first = std::exchange(index, index + flight->owed);
+      redis::Batch more;
       try {
-        for (std::size_t i = next; i < end; ++i) {
-          flight->replies.push_back(&replies[places.empty() ? i : places[i]]);
-        }
-        Count(*flight);
+        flight->received.push_back(received);
+        for (std::size_t i = first; i < index; ++i) flight->replies.push_back(&(*received)[round.PlaceOf(i)]);
+        if (!round.is_one() || !IsDiscarded(*flight)) Count(*flight, more);
       } catch (const std::bad_alloc&) {
         flight->outcome = NoMemory();
       }
-      next = end;
-      if (!flight->outcome) {
-        unanswered.push_back(flight);
-      } else if (const auto* why = std::get_if<MetricUnavailable>(&*flight->outcome)) {
-        // A transaction that is refused because of one command gives everybody that error.
-        !places.empty() || IsOfOneOf(flights, *why) ? AskAlone(*flight) : Fail(*flight, *why);
+      if (flight->outcome) {
+        Conclude(*flight, flights.size());
+      } else if (more.size() == 0) {
+        discarded.push_back(flight);
       } else {
-        Land(*flight);
+        unanswered.push_back(flight);
+        AddTo(next, *flight, more);
       }
     }
-    if (!unanswered.empty()) Send(unanswered);
+    if (!discarded.empty()) Ask(discarded);
+    if (!unanswered.empty()) SendOrFail(std::move(next), unanswered);
+  }
+
+  /// Whether Redis refused the transaction, but nothing of what this flight asked in it.
+  static bool IsDiscarded(const Flight& flight) {
+    const auto round = std::span(flight.replies).last(flight.owed);
+    const auto is_discarded = [](const redis::Reply* reply) { return reply->is_discarded; };
+    const auto is_refused = [](const redis::Reply* reply) {
+      return reply->type == redis::Reply::Type::kError && !reply->is_discarded;
+    };
+    return std::any_of(round.begin(), round.end(), is_discarded) &&
+           std::none_of(round.begin(), round.end(), is_refused);
   }
 
   /// What the layout makes of the replies so far, or what it asks next.
-  void Count(Flight& flight) {
+  void Count(Flight& flight, redis::Batch& more) {
     try {
-      const auto counts = flight.question.layout->Count(ReadOf(flight.question), flight.replies, flight.asked);
+      const auto counts = flight.question.layout->Count(ReadOf(flight.question), flight.replies, more);
       if (counts) {
         flight.outcome = QueueReading{*counts, std::chrono::system_clock::now()};
-      } else if (flight.asked.size() == 0) {
+      } else if (more.size() == 0) {
         throw MetricUnavailableError(
             UnavailableKind::kServer,
             "its replies do not tell what the queue " + QuoteBeginning(flight.question.name_in_redis) + " holds");
       }
     } catch (const MetricUnavailableError& error) {
-      flight.outcome = MetricUnavailable{error.kind(), source_.subject() + ": " + error.what()};
+      flight.outcome = MetricUnavailable{error.kind(), kind_.source->subject() + ": " + error.what()};
     }
   }
 
-  /// Together they have no answer.
-  void Fail(const Together& flights, const MetricUnavailable& why) {
-    if (IsOfOneOf(flights, why)) {
-      for (Flight* const flight : flights) AskAlone(*flight);
+  static void AddTo(std::optional<Round>& next, Flight& flight, const redis::Batch& more) {
+    try {
+      if (next) next->Add(flight, more);
+    } catch (const std::bad_alloc&) {
+      next.reset();
+    }
+  }
+
+  void SendOrFail(std::optional<Round> round, Together flights) {
+    try {
+      if (!round) throw std::bad_alloc();
+      Send(*std::move(round));
+    } catch (const std::bad_alloc&) {
+      Fail(flights, NoMemory());
+    }
+  }
+
+  /// It has an outcome, of `together` that were asked in one go.
+  void Conclude(Flight& flight, std::size_t together) {
+    if (const auto* why = std::get_if<MetricUnavailable>(&*flight.outcome)) {
+      if (together > 1 && why->kind == UnavailableKind::kTooLarge) {
+        Flight* const alone = &flight;  // It need not be the cause.
+        return Ask(std::span(&alone, 1));
+      }
+      Tell(flight, 0, *why);
+    }
+    Land(flight);
+  }
+
+  /// They have no answer, because they were asked in one go or not.
+  void Fail(Together flights, const MetricUnavailable& why) {
+    if (flights.size() > 1 && why.kind == UnavailableKind::kTooLarge) {
+      // Only one of them need be the cause. Those that share keys are not read one by one for that.
+      const std::size_t most = kind_.sharing != nullptr ? (flights.size() + 1) / 2 : 1;
+      for (; !flights.empty(); flights = flights.subspan(std::min(most, flights.size()))) {
+        Ask(flights.first(std::min(most, flights.size())));
+      }
       return;
     }
     Tell(*flights.front(), flights.size() - 1, why);
     for (Flight* const flight : flights) Land(*flight, why);
-  }
-
-  void Fail(Flight& flight, const MetricUnavailable& why) {
-    Tell(flight, 0, why);
-    Land(flight);
   }
 
   void Land(Flight& flight, const MetricUnavailable& why) {
@@ -221,100 +304,115 @@ class QueueReader::Group : public std::enable_shared_from_this<Group> {
   }
 
   void Land(Flight& flight) {
-    // Whoever gets the last answer may end the reader.
-    if (--in_flight_ == 0 && kind_ == Kind::kTakesTurns) reader_.EndTurn(source_);
+    flight.replies = {};
+    flight.received = {};
+    if (--in_flight_ == 0) reader_.EndTurn(kind_);  // First, since whoever gets the last answer may end the reader.
     reader_.Land(flight);
-  }
-
-  /// Whether only one of them need be the cause, which has spoilt the answers to the others.
-  static bool IsOfOneOf(const Together& flights, const MetricUnavailable& why) {
-    return flights.size() > 1 && why.kind == UnavailableKind::kTooLarge;
-  }
-
-  void AskAlone(Flight& flight) {
-    flight.outcome.reset();
-    flight.asked = {};
-    flight.replies.clear();
-    try {
-      Ask({&flight});
-    } catch (const std::bad_alloc&) {
-      Land(flight, NoMemory());
-    }
   }
 
   /// The source has done nothing wrong if only the one who asked was in a hurry.
   void Tell(const Flight& first, std::size_t more, const MetricUnavailable& why) const {
-    if (kind_ == Kind::kHurried && why.kind == UnavailableKind::kTimeout && Clock::now() >= deadline_) return;
+    if (kind_.is_hurried && why.kind == UnavailableKind::kTimeout && Clock::now() >= deadline_) return;
     try {
       std::string queues = first.question.name_in_redis;
       if (more > 0) queues += " and " + std::to_string(more) + " more";
-      reader_.observer_.OnError(source_.name(), queues, why.kind, why.text);
+      reader_.observer_.OnError(kind_.source->name(), queues, why.kind, why.text);
     } catch (const std::bad_alloc&) {  // Those that wait for an answer need it more than a log does.
     }
   }
 
   QueueReader& reader_;
-  redis::RedisSource& source_;
-  const Kind kind_;
-  const Clock::time_point deadline_;
+  const GroupKind kind_;
+  Clock::time_point in_time_ = Clock::time_point::min();
+  Clock::time_point deadline_ = Clock::time_point::max();
   std::chrono::system_clock::time_point begin_;
   std::list<Flight> flights_;
-  std::size_t in_flight_ = 0;
-  std::list<std::vector<redis::Reply>> received_;  // Which do not move.
+  std::atomic<std::size_t> in_flight_ = 0;
 };
 
 void QueueReader::Read(std::vector<QueueQuestion> questions, Clock::time_point deadline, ReadCallback callback) {
   const auto request = std::make_shared<Request>(questions.size(), std::move(callback));
-  std::vector<GroupPtr> groups;  // Few.
+  std::vector<GroupPtr> ready;  // Few.
+  std::vector<std::size_t> refused;
+  std::size_t asked = 0;
   {
     const std::lock_guard lock(mutex_);
     const auto now = Clock::now();  // So that of two flights with all the time of a source, the first ends first.
     try {
-      for (std::size_t i = 0; i < questions.size(); ++i) {
-        QueueQuestion& question = questions[i];
-        const auto in_time = now + question.source->timeout();
-        const auto latest = std::min(deadline, in_time);
-        if (const auto same = flights_.find(&question); same != flights_.end() && same->second->deadline <= latest) {
-          same->second->others.emplace_back(request, i);
-          continue;
-        }
-        const bool is_hurried = deadline < in_time;
-        const bool takes_turns = question.layout->SharesKeys(question.wanted) && !question.source->is_cluster();
-        const Kind kind = is_hurried ? Kind::kHurried : takes_turns ? Kind::kTakesTurns : Kind::kPlain;
-        Group& group = GroupFor(*question.source, kind, latest, groups);
-        Flight& flight = group.Add(std::move(question), {request, i});
-        if (!is_hurried) flights_.emplace(&flight.question, &flight);  // Else others would be cut off with it.
+      for (; asked < questions.size(); ++asked) {
+        const bool is_asked = Put(questions[asked], {request, asked}, now, deadline, ready);
+        if (!is_asked) refused.push_back(asked);
       }
-    } catch (const std::bad_alloc&) {
-      // Its questions that wait for their turn are asked nevertheless; but they are not all, so nobody is called back.
-      std::erase_if(flights_, [&request](const auto& entry) { return entry.second->first.first == request; });
-      for (const GroupPtr& group : groups) {
-        if (group->kind() == Kind::kTakesTurns) turns_.erase(group->source());
-      }
-      throw;
+    } catch (const std::bad_alloc&) {  // What is not asked then is answered below.
     }
+    for (const GroupPtr& group : ready) group->FixDeadline();
   }
-  for (const GroupPtr& group : groups) group->Begin();
+  for (const GroupPtr& group : ready) group->Begin();
+  for (const std::size_t index : refused) request->Take(index, RefusalOf(questions[index]));
+  for (; asked < questions.size(); ++asked) request->Take(asked, NoMemory());
 }
 
-QueueReader::Group& QueueReader::GroupFor(redis::RedisSource& source, Kind kind, Clock::time_point deadline,
-                                          std::vector<GroupPtr>& groups) {
-  for (const GroupPtr& group : groups) {
-    if (group->source() == &source && group->kind() == kind) return *group;
+bool QueueReader::Put(QueueQuestion& question, const Waiting& waiting, Clock::time_point now,
+                      Clock::time_point deadline, std::vector<GroupPtr>& ready) {
+  const auto in_time = now + question.source->timeout();
+  const bool is_hurried = deadline < in_time;
+  if (const auto same = flights_.find(&question); same != flights_.end()) {
+    Flight& flight = *same->second;
+    const bool is_gathered = flight.deadline == Clock::time_point::max();
+    if (is_gathered ? !is_hurried : flight.deadline <= std::min(deadline, in_time)) {
+      flight.others.push_back(waiting);
+      if (is_gathered) flight.group->Extend(in_time, deadline);
+      return true;
+    }
   }
-  const auto make = [&] { return std::make_shared<Group>(*this, source, kind, deadline); };
-  const auto turn = kind == Kind::kTakesTurns ? turns_.find(&source) : turns_.end();
-  if (turn != turns_.end()) {
-    if (!turn->second) turn->second = make();
-    return *turn->second;
+  const bool shares = question.layout->SharesKeys(question.wanted) && !question.source->is_cluster();
+  Group* const group = GroupFor({question.source, shares ? question.layout.get() : nullptr, is_hurried}, ready);
+  if (group == nullptr) return false;
+  Flight& flight = group->Add(std::move(question), waiting);
+  group->Extend(in_time, deadline);
+  if (is_hurried) return true;  // Others would be cut off with it.
+  try {
+    flights_.emplace(&flight.question, &flight);
+  } catch (const std::bad_alloc&) {  // It is nobody else's, then.
   }
-  Group& group = *groups.emplace_back(make());
-  if (kind == Kind::kTakesTurns) turns_.emplace(&source, nullptr);
-  return group;
+  return true;
+}
+
+QueueReader::Group* QueueReader::GroupFor(const GroupKind& kind, std::vector<GroupPtr>& ready) {
+  for (const GroupPtr& group : ready) {
+    if (group->kind() == kind && !group->IsFull()) return group.get();
+  }
+  if (kind.TakesTurns()) {
+    if (const auto turn = turns_.find(kind); turn != turns_.end()) {
+      std::deque<GroupPtr>& gathered = turn->second;
+      if (gathered.empty() || gathered.back()->IsFull()) {
+        if (gathered.size() == kMostGroups) return nullptr;
+        gathered.push_back(std::make_shared<Group>(*this, kind));
+      }
+      return gathered.back().get();
+    }
+  }
+  ready.reserve(ready.size() + 1);
+  auto group = std::make_shared<Group>(*this, kind);
+  if (kind.TakesTurns()) turns_[kind];
+  return ready.emplace_back(std::move(group)).get();
+}
+
+/// That too much waits already.
+QueueOutcome QueueReader::RefusalOf(const QueueQuestion& question) const {
+  try {
+    const MetricUnavailable refusal{
+        UnavailableKind::kOverload,
+        question.source->subject() + " was not asked: too much waits for its answers already"};
+    observer_.OnError(question.source->name(), question.name_in_redis, refusal.kind, refusal.text);
+    return refusal;
+  } catch (const std::bad_alloc&) {
+    return NoMemory();
+  }
 }
 
 void QueueReader::Land(Flight& flight) {
-  std::vector<Flight::Waiting> others;
+  std::vector<Waiting> others;
   {
     const std::lock_guard lock(mutex_);
     others = std::move(flight.others);
@@ -326,16 +424,21 @@ void QueueReader::Land(Flight& flight) {
   for (const auto& [other, its_index] : others) other->Take(its_index, *flight.outcome);
 }
 
-void QueueReader::EndTurn(redis::RedisSource& source) {
+void QueueReader::EndTurn(const GroupKind& kind) {
+  if (!kind.TakesTurns()) return;
   GroupPtr next;
   {
     const std::lock_guard lock(mutex_);
-    const auto turn = turns_.find(&source);
-    next = std::exchange(turn->second, nullptr);
-    if (next && next->empty()) next.reset();  // There was no memory for its first question.
-    if (!next) turns_.erase(turn);
+    const auto turn = turns_.find(kind);
+    if (turn->second.empty()) {
+      turns_.erase(turn);
+      return;
+    }
+    next = std::move(turn->second.front());
+    turn->second.pop_front();
+    next->FixDeadline();
   }
-  if (next) next->Begin();
+  next->Begin();
 }
 
 }  // namespace metrics

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <chrono>
-#include <cstdint>
+#include <compare>
+#include <cstddef>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -58,7 +60,8 @@ class QueueReader {
   /// Calls back exactly once, by `deadline` and by the timeouts of the sources: in this call, or on the loop. A
   /// question that Redis owes an answer to already, by then at the latest, is not put once more: both get that answer.
   /// It must have been put by somebody who gave Redis all the time it may take: the hurry of one is not that of others,
-  /// nor an error of Redis.
+  /// nor an error of Redis. Queues that share keys are read in turns, by all who are in no hurry: who has to wait for
+  /// one waits a timeout longer at most. Throws std::bad_alloc; then it does not call back.
   void Read(std::vector<QueueQuestion> questions, std::chrono::steady_clock::time_point deadline,
             ReadCallback callback);
 
@@ -66,34 +69,51 @@ class QueueReader {
   using Clock = std::chrono::steady_clock;
 
   class Request;
+  class Round;
   class Group;
   struct Flight;
   using GroupPtr = std::shared_ptr<Group>;
+  /// Who waits for the answer to which of its questions.
+  using Waiting = std::pair<std::shared_ptr<Request>, std::size_t>;
 
-  enum class Kind : std::uint8_t {
-    kPlain,
-    kHurried,     // The source may take longer than the deadline allows.
-    kTakesTurns,  // Its queues share keys.
+  /// Which questions can be put together.
+  struct GroupKind {
+    redis::RedisSource* source;
+    /// If its queues share keys; null for those of all that do not.
+    const QueueLayout* sharing;
+    /// The source may take longer than the deadline allows.
+    bool is_hurried;
+
+    auto operator<=>(const GroupKind&) const = default;
+    /// What is asked meanwhile by many is so put to Redis in one go, and what their queues share is read once.
+    bool TakesTurns() const { return sharing != nullptr && !is_hurried; }
   };
 
   struct AsQuestions {
     bool operator()(const QueueQuestion* a, const QueueQuestion* b) const { return *a < *b; }
   };
 
-  /// With mutex_ held. Adds to `groups` what can begin at once.
-  Group& GroupFor(redis::RedisSource& source, Kind kind, std::chrono::steady_clock::time_point deadline,
-                  std::vector<GroupPtr>& groups);
+  // With mutex_ held. Groups that can begin are added to `ready`. Both throw std::bad_alloc; then nothing is asked.
+
+  /// False: too much waits already.
+  bool Put(QueueQuestion& question, const Waiting& waiting, Clock::time_point now, Clock::time_point deadline,
+           std::vector<GroupPtr>& ready);
+  /// Null: as above.
+  Group* GroupFor(const GroupKind& kind, std::vector<GroupPtr>& ready);
+
+  // Without it.
+
+  QueueOutcome RefusalOf(const QueueQuestion& question) const;
   void Land(Flight& flight);
-  void EndTurn(redis::RedisSource& source);
+  void EndTurn(const GroupKind& kind);
 
   redis::RedisObserver& observer_;
 
   std::mutex mutex_;
   /// By what each asks. A group owns its flights until they have landed.
   std::map<const QueueQuestion*, Flight*, AsQuestions> flights_;  // Guarded by mutex_.
-  /// Where it is somebody's turn, and what waits for the next one, or null. What is asked meanwhile by many is so put
-  /// to Redis in one go, and what their queues share is read once.
-  std::map<redis::RedisSource*, GroupPtr> turns_;  // Guarded by mutex_.
+  /// Whose turn is taken, and what is gathered for the next ones.
+  std::map<GroupKind, std::deque<GroupPtr>> turns_;  // Guarded by mutex_.
 };
 
 }  // namespace metrics

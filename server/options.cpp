@@ -242,7 +242,9 @@ void ValidateRedis(const RawOptions& raw, QueueOptions& options, Validator& vali
     if (!raw.config.empty()) {
       return;
     }
-    validator.problems().emplace_back("--redis-url: is required (or REDIS_URL), such as redis://redis-service:6379");
+    validator.problems().emplace_back(
+        "--redis-url: is required (or REDIS_URL), such as redis://redis-service:6379, unless --config names a file "
+        "that has it");
     return;
   }
   const char* source = flag_given ? "--redis-url" : "REDIS_URL";
@@ -455,7 +457,23 @@ std::string Misunderstood(const CLI::App& app, const CLI::ParseError& error) {
       text += name + ": there is no such option" + Guess(name.substr(2), options, "--") + "\n";
     }
   }
-  return text.empty() ? std::string(error.what()) + "\n" : text;
+  if (!text.empty()) {
+    return text;
+  }
+  const std::string what = error.what();  // "--NAME: …", or "…: --NAME = VALUE".
+  const std::size_t begin = what.find("--");
+  const std::string name =
+      begin == std::string::npos ? "" : what.substr(begin, what.find_first_of(" :", begin) - begin);
+  if (error.get_exit_code() == static_cast<int>(CLI::ExitCodes::ArgumentMismatch) && !name.empty()) {
+    return name + ": needs a value\n";
+  }
+  if (error.get_exit_code() == static_cast<int>(CLI::ExitCodes::ConversionError) && !name.empty()) {
+    return name + ": is either there or not; as a value it takes true or false\n";
+  }
+  if (!words.empty()) {
+    return commands.front()->get_name() + ": takes options only, each with its value behind it or after an =\n";
+  }
+  return what + "\n";
 }
 
 }  // namespace

@@ -142,7 +142,6 @@ ClusterSource::~ClusterSource() {
     for (const ReadPtr& read : waiting) read->callback(*failure_);
     timer_.reset();
   });
-  loop_.RunAndWait([] {});  // What NodeAt() has posted.
 }
 
 void ClusterSource::Send(Batch batch, Clock::time_point deadline, ResultCallback callback) {
@@ -330,6 +329,7 @@ bool ClusterSource::FailLate() {
 void ClusterSource::AskForSlots() {
   const auto now = Clock::now();
   std::vector<NodePtr> asked;
+  std::vector<NodePtr> unused;  // Ends without the lock, since that reports.
   {
     const std::lock_guard lock(mutex_);
     const std::set<Node*> owners = Owners();
@@ -337,7 +337,7 @@ void ClusterSource::AskForSlots() {
     ask_at_ = now + (StatusOf(owners).up ? kWhileFine : kWhileWrong);
     WakeAt(ask_at_);
     if (unanswered_ > 0) return;
-    DropUnused();
+    unused = TakeUnused();
     for (Node* const node : owners) {
       if (node->connection.status().up) asked.push_back(node->shared_from_this());
     }
@@ -350,6 +350,7 @@ void ClusterSource::AskForSlots() {
     }
     unanswered_ = asked.size();
   }
+  for (const NodePtr& node : unused) node->connection.End();
   for (const NodePtr& node : asked) {
     try {
       Batch batch;
@@ -399,10 +400,11 @@ std::optional<Failure> ClusterSource::UseSlots(const Node& node, const Result& a
   if (!ranges) return Failure{UnavailableKind::kProtocol, subject + " does not answer CLUSTER SLOTS as Redis does"};
   if (ranges->empty()) return Failure{UnavailableKind::kLoading, subject + " knows no node with hash slots"};
   const std::lock_guard lock(mutex_);
-  owners_.fill(nullptr);
+  decltype(owners_) owners{};
   for (const auto& [first, last, master] : *ranges) {
-    std::fill(owners_.begin() + first, owners_.begin() + last + 1, NodeAt(master).get());
+    std::fill(owners.begin() + first, owners.begin() + last + 1, NodeAt(master).get());
   }
+  owners_ = owners;
   is_known_ = true;
   return std::nullopt;
 }
@@ -472,12 +474,8 @@ ClusterSource::NodePtr ClusterSource::NodeAt(const RedisEndpoint& endpoint) {
   const std::string name = ToString(endpoint);
   NodePtr& node = nodes_[name];
   if (!node) {
-    // A connection ends on the loop, and whoever lets go of a node last may be on it or not.
-    const auto end_on_loop = [&loop = loop_](Node* ended) {
-      loop.Post([node = std::shared_ptr<Node>(ended)] { node->connection.End(); });
-    };
     try {
-      node = NodePtr(new Node(*this, endpoint), end_on_loop);
+      node = std::make_shared<Node>(*this, endpoint);
     } catch (const std::exception&) {
       nodes_.erase(name);  // No descriptor or no memory is left: like a node that is not there.
       return nullptr;
@@ -487,11 +485,22 @@ ClusterSource::NodePtr ClusterSource::NodeAt(const RedisEndpoint& endpoint) {
   return node;
 }
 
-void ClusterSource::DropUnused() {
+std::vector<ClusterSource::NodePtr> ClusterSource::TakeUnused() {
   const std::set<Node*> owners = Owners();
   const auto long_ago = Clock::now() - kUnused;
-  std::erase_if(
-      nodes_, [&](const auto& entry) { return entry.second->used < long_ago && !owners.contains(entry.second.get()); });
+  std::vector<NodePtr> unused;
+  for (auto it = nodes_.begin(); it != nodes_.end();) {
+    const NodePtr& node = it->second;
+    // Whoever else has it lets go of it on any thread, and a connection ends on the loop.
+    const bool is_ours_alone = node.use_count() == 1;
+    if (node->used < long_ago && !owners.contains(node.get()) && is_ours_alone) {
+      unused.push_back(node);
+      it = nodes_.erase(it);
+    } else {
+      ++it;
+    }
+  }
+  return unused;
 }
 
 void ClusterSource::AskForSlotsSoon() {

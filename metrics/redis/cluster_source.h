@@ -81,7 +81,7 @@ class ClusterSource final : public RedisSource {
   void TakeReply(Read& read, std::size_t unit, const Node& node, bool was_asking, Reply reply);
   std::set<Node*> Owners() const;
   SourceStatus StatusOf(const std::set<Node*>& owners) const;
-  void DropUnused();
+  std::vector<NodePtr> TakeUnused();
   void AskForSlotsSoon();
   void WakeAt(Clock::time_point when);
 

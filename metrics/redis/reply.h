@@ -29,6 +29,8 @@ struct Reply {
   std::string text{};
   /// Of kArray.
   std::vector<Reply> elements{};
+  /// Of kError, which is then that of another command of its transaction: because of that one, this was not executed.
+  bool is_discarded = false;
 };
 
 /// Why there is no reply. Not an exception, because the strings of those are shared between threads.

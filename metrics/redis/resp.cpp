@@ -102,9 +102,14 @@ std::vector<Reply> Batch::Unwrap(std::vector<Reply> raw) const {
       replies.insert(replies.end(), std::make_move_iterator(result.elements.begin()),
                      std::make_move_iterator(result.elements.end()));
     } else {
-      // The first refusal is the cause of those that follow.
       const auto refused = std::find_if(preface.begin(), preface.end(), IsError);
-      replies.insert(replies.end(), count, refused == preface.end() ? result : *refused);
+      const Reply& cause = refused == preface.end() ? result : *refused;
+      const bool is_for_commands = refused != preface.begin() && refused != preface.end();
+      for (std::size_t i = 0; i < count; ++i) {
+        const bool is_refused = is_for_commands && IsError(preface[i + 1]);
+        Reply& reply = replies.emplace_back(is_refused ? preface[i + 1] : cause);
+        reply.is_discarded = is_for_commands && !is_refused;
+      }
     }
   }
   take(size() - replies.size());

@@ -33,7 +33,7 @@ class Batch {
   void AddFrom(const Batch& other, std::size_t index);
 
   /// The commands added in between are a transaction; at least one. Not nested. If Redis refuses one of them, or to
-  /// make it a transaction, its error is the reply to each.
+  /// make it a transaction, its error is the reply to each, which says of the others that they were discarded.
   void BeginTransaction();
   void EndTransaction();
 

@@ -137,11 +137,11 @@ std::optional<Failure> SentinelSource::Read(Sentinel& sentinel, const Result& an
   if (const auto* const failure = std::get_if<Failure>(&answer)) return *failure;
   const auto& replies = std::get<std::vector<Reply>>(answer);
   const Reply& address = replies[0];
-  sentinel.report.reset();
-  if (const auto master = EndpointFrom(address)) {
-    sentinel.report = Report{*master, EpochFrom(replies[1]), steady_clock::now()};
+  if (auto master = EndpointFrom(address)) {
+    sentinel.report = Report{*std::move(master), EpochFrom(replies[1]), steady_clock::now()};
     return std::nullopt;
   }
+  sentinel.report.reset();
   const std::string& subject = sentinel.connection->subject();
   if (address.type == Reply::Type::kError) {
     return Failure{KindOfError(address.text), subject + " answered " + QuoteError(address.text)};

@@ -33,5 +33,9 @@ bool StopFailing() { return !std::exchange(one_fails, false); }
 }  // namespace test
 
 void* operator new(std::size_t size) { return test::Allocate(size); }
+void* operator new[](std::size_t size) { return test::Allocate(size); }
+void* operator new(std::size_t size, const std::nothrow_t& /*tag*/) noexcept { return std::malloc(size); }
 void operator delete(void* memory) noexcept { std::free(memory); }
 void operator delete(void* memory, std::size_t /*size*/) noexcept { std::free(memory); }
+void operator delete[](void* memory) noexcept { std::free(memory); }
+void operator delete[](void* memory, std::size_t /*size*/) noexcept { std::free(memory); }

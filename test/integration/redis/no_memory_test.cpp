@@ -54,7 +54,8 @@ class LoopClient {
   /// Whether the queues hold so many jobs together, as far as that is known now.
   bool Reads(const std::vector<std::string>& names, std::int64_t jobs) { return Begin(names, {}).get() == jobs; }
 
-  /// The same while allocation `number` of the loop's thread fails, and what `trouble` does. An error is as good.
+  /// The same while allocation `number` of the loop's thread fails, beside another read, and what `trouble` does. An
+  /// error is as good.
   /// Whether it came to that allocation.
   template <typename Trouble>
   bool ReadsWithout(std::size_t number, const std::vector<std::string>& names, std::int64_t jobs, Trouble trouble) {
@@ -83,7 +84,11 @@ class LoopClient {
         }
         promise->set_value(jobs);
       };
-      if (failing) FailAllocationAfter(*failing);
+      if (failing) {
+        std::vector<metrics::QueueQuestion> others{{&source_, layout_, "other", {true, true, true}}};
+        reader_.Read(std::move(others), std::chrono::steady_clock::time_point::max(), [](const auto&) {});
+        FailAllocationAfter(*failing);
+      }
       try {
         reader_.Read(std::move(questions), std::chrono::steady_clock::time_point::max(), answer);
       } catch (const std::bad_alloc&) {

@@ -1,5 +1,6 @@
 #include "metrics/queue_reader.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <deque>
@@ -74,15 +75,19 @@ class PatientSource final : public redis::RedisSource {
  public:
   explicit PatientSource(bool is_cluster = false) : is_cluster_(is_cluster) {}
 
-  void Send(redis::Batch batch, std::chrono::steady_clock::time_point /*deadline*/,
+  void Send(redis::Batch batch, std::chrono::steady_clock::time_point deadline,
             redis::ResultCallback callback) override {
     sent_.push_back({std::move(batch), std::move(callback)});
+    deadline_ = deadline;
   }
   redis::SourceStatus status() const override { return {.up = true}; }
   bool is_cluster() const override { return is_cluster_; }
   const std::string& name() const override { return name_; }
   const std::string& subject() const override { return subject_; }
   std::chrono::milliseconds timeout() const override { return std::chrono::milliseconds(1000); }
+
+  /// Of the latest batch.
+  std::chrono::steady_clock::time_point deadline() const { return deadline_; }
 
   /// What is not answered yet: the commands of a batch, those of a transaction in brackets.
   std::vector<std::string> Unanswered() const {
@@ -124,6 +129,7 @@ class PatientSource final : public redis::RedisSource {
   const std::string subject_ = "Redis at nowhere";
   std::deque<Sent> sent_;
   std::int64_t answered_ = 0;
+  std::chrono::steady_clock::time_point deadline_;
 };
 
 /// In a list of its own, and a hash that all queues have in common. A second round reads the hash once more.
@@ -247,21 +253,82 @@ TEST_CASE("requests for queues that share keys take turns, and those that wait a
   CHECK(source.Unanswered().empty());
 }
 
-TEST_CASE("an error of one of the queues that are read in one transaction is not that of the others", "[metrics]") {
+TEST_CASE("what Redis refuses one of the queues that are read in one transaction is not refused the others",
+          "[metrics]") {
   PatientSource source;
   SharingReader reader(source);
-  const std::string& outcomes = reader.Begin({"a", "b"});
-  const redis::Reply refusal = test::Error("NOPERM this user has no permissions to access the 'b' key");
-  source.Answer(std::vector<redis::Reply>(3, refusal));
-  CHECK(source.Unanswered() == Texts{"[LLEN a;HLEN all;]", "[LLEN b;HLEN all;]"});
-  CHECK(reader.observer().errors().empty());
-  source.Answer();
-  const std::string& next = reader.Begin({"c"});
-  source.Answer(std::vector<redis::Reply>(2, refusal));
-  CHECK(outcomes == "a 1+2, b auth");
+  const std::string& outcomes = reader.Begin({"a", "b", "c"});
+  const redis::Reply refused = test::Error("NOPERM this user has no permissions to access the 'b' key");
+  redis::Reply discarded = refused;
+  discarded.is_discarded = true;
+  source.Answer(std::vector{discarded, discarded, refused, discarded});
+  CHECK(source.Unanswered() == Texts{"[LLEN a;HLEN all;LLEN c;]"});
   CHECK(reader.observer().errors().size() == 1);
+  const std::string& next = reader.Begin({"d"});
   source.Answer();
-  CHECK(next == "c 3+4");
+  CHECK(outcomes == "a 1+2, b auth, c 3+2");
+  source.Answer(std::vector{discarded, refused});
+  CHECK(next == "d auth");
+  CHECK(source.Unanswered().empty());
+}
+
+TEST_CASE("a reply that is too large for queues that share keys is asked for in halves", "[metrics]") {
+  PatientSource source;
+  SharingReader reader(source);
+  const std::string& outcomes = reader.Begin({"a", "b", "c"});
+  source.Answer(redis::Failure{UnavailableKind::kTooLarge, "too large"});
+  CHECK(source.Unanswered() == Texts{"[LLEN a;HLEN all;LLEN b;]", "[LLEN c;HLEN all;]"});
+  source.Answer();
+  source.Answer(redis::Failure{UnavailableKind::kTooLarge, "too large"});
+  CHECK(outcomes == "a 1+2, b 3+2, c too_large");
+}
+
+std::vector<std::string> Names(const std::string& prefix, int count) {
+  std::vector<std::string> names;
+  for (int i = 0; i < count; ++i) names.push_back(prefix + std::to_string(i));
+  return names;
+}
+
+TEST_CASE("at most fifty queues that share keys are read in one transaction, and a thousand wait", "[metrics]") {
+  PatientSource source;
+  SharingReader reader(source);
+  const auto commands = [&] {
+    const std::string text = source.Unanswered().at(0);
+    return std::count(text.begin(), text.end(), ';');
+  };
+  const std::string& first = reader.Begin(Names("a", 120));
+  REQUIRE(source.Unanswered().size() == 1);
+  CHECK(commands() == 51);
+  const std::string& second = reader.Begin(Names("b", 931));  // One more than there is room for.
+  CHECK(second.empty());
+  const std::string& third = reader.Begin({"c"});
+  CHECK(third == "c overload");
+  CHECK(reader.observer().errors().size() == 2);
+  source.Answer();
+  CHECK(commands() == 51);
+  CHECK(first.empty());
+  source.Answer();
+  CHECK(commands() == 51);  // The rest of the first, and some of the second.
+  source.Answer();
+  CHECK(first.starts_with("a0 1+2, a1 3+2, "));
+  const std::string& fourth = reader.Begin({"d"});
+  for (int i = 0; i < 19; ++i) source.Answer();
+  CHECK(second.starts_with("b0 "));
+  CHECK(second.ends_with("b930 overload"));
+  CHECK(fourth.starts_with("d "));
+  CHECK(source.Unanswered().empty());
+}
+
+TEST_CASE("whoever comes late to those that wait for a turn gives them all the time that Redis may take", "[metrics]") {
+  PatientSource source;
+  SharingReader reader(source);
+  reader.Begin({"a"});
+  reader.Begin({"b"});
+  const auto late = std::chrono::steady_clock::now();
+  reader.Begin({"c"});
+  CHECK(source.deadline() < late + source.timeout());
+  source.Answer();
+  CHECK(source.deadline() >= late + source.timeout());
 }
 
 TEST_CASE("whoever waits for a turn gets it when the one before has failed", "[metrics]") {

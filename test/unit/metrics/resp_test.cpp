@@ -29,7 +29,7 @@ std::string Show(const Reply& reply) {
     case Reply::Type::kStatus:
       return "+" + reply.text;
     case Reply::Type::kError:
-      return "-" + reply.text;
+      return (reply.is_discarded ? "~" : "-") + reply.text;
     case Reply::Type::kUnavailable:
       return "?" + reply.text;
     case Reply::Type::kArray:
@@ -103,7 +103,8 @@ TEST_CASE("a transaction is sent between MULTI and EXEC, and gives one reply for
   const auto example = GENERATE(values<Case>({
       {"+QUEUED\r\n+QUEUED\r\n*2\r\n:2\r\n:3\r\n", "1 2 3 4 "},
       {"+QUEUED\r\n+QUEUED\r\n*2\r\n-WRONGTYPE x\r\n:3\r\n", "1 -WRONGTYPE x 3 4 "},
-      {"+QUEUED\r\n-MOVED 7 h:1\r\n-EXECABORT x\r\n", "1 -MOVED 7 h:1 -MOVED 7 h:1 4 "},
+      {"+QUEUED\r\n-MOVED 7 h:1\r\n-EXECABORT x\r\n", "1 ~MOVED 7 h:1 -MOVED 7 h:1 4 "},
+      {"-NOPERM a\r\n-NOPERM b\r\n-EXECABORT x\r\n", "1 -NOPERM a -NOPERM b 4 "},
       {"+QUEUED\r\n+QUEUED\r\n-TRYAGAIN x\r\n", "1 -TRYAGAIN x -TRYAGAIN x 4 "},
       {"+QUEUED\r\n+QUEUED\r\n*1\r\n:2\r\n", "1 [2 ] [2 ] 4 "},
   }));

@@ -62,6 +62,15 @@ TEST_CASE("a misspelt command or option is named, with what was meant", "[server
   CHECK(refusal.find("hunter2") == std::string::npos);
 }
 
+TEST_CASE("a value that is missing, too many or no truth value is named, but not itself", "[server]") {
+  CHECK_THAT(Refusal({"serve", "--secure-port"}), ContainsText("--secure-port: needs a value\n"));
+  CHECK_THAT(Refusal({"serve", "--wake=hunter2"}), ContainsText("--wake: is either there or not"));
+  CHECK_THAT(Refusal({"serve", "hunter2"}), ContainsText("serve: takes options only"));
+  for (const char* const word : {"--wake=hunter2", "hunter2"}) {
+    CHECK(Refusal({"serve", word}).find("hunter2") == std::string::npos);
+  }
+}
+
 TEST_CASE("nobody is let in by accident", "[server]") {
   CHECK_THAT(Refusal({"serve", "--redis-url", "redis://r"}), ContainsText("--auth: outside of a cluster needs"));
   CHECK_THAT(Refusal({"serve", "--redis-url", "redis://r", "--auth", "none"}), ContainsText("loopback"));
