@@ -244,7 +244,7 @@ class QueueReader::Group : public std::enable_shared_from_this<Group> {
     try {
       const auto counts = flight.question.layout->Count(ReadOf(flight.question), flight.replies, more);
       if (counts) {
-        flight.outcome = QueueReading{*counts, std::chrono::system_clock::now()};
+        flight.outcome = QueueReading{*counts, begin_};
       } else if (more.size() == 0) {
         throw MetricUnavailableError(
             UnavailableKind::kServer,

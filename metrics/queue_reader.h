@@ -39,7 +39,7 @@ struct QueueQuestion {
 
 struct QueueReading {
   QueueCounts counts;
-  /// When the answer had arrived.
+  /// When it was begun: what came into the queue before is in it.
   std::chrono::system_clock::time_point timestamp;
   /// As in MetricSample; none that a QueueReader has read.
   bool made_up = false;

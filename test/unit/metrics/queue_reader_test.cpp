@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <thread>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -329,6 +330,29 @@ TEST_CASE("whoever comes late to those that wait for a turn gives them all the t
   CHECK(source.deadline() < late + source.timeout());
   source.Answer();
   CHECK(source.deadline() >= late + source.timeout());
+}
+
+TEST_CASE("a reading is as old as its question", "[metrics]") {
+  PatientSource source;
+  test::RecordingObserver observer;
+  QueueReader reader(observer);
+  const auto layout = std::make_shared<RoundsLayout>(1, true);
+  const auto before = std::chrono::system_clock::now();
+  std::vector<QueueOutcome> outcomes;
+  const auto read = [&] {
+    reader.Read({{&source, layout, "q", {.waiting = true}}}, std::chrono::steady_clock::time_point::max(),
+                [&](const std::vector<QueueOutcome>& told) { outcomes.push_back(told.at(0)); });
+  };
+  read();
+  const auto after = std::chrono::system_clock::now();
+  std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  read();  // Which gets the same answer.
+  source.Answer();
+  REQUIRE(outcomes.size() == 2);
+  for (const QueueOutcome& outcome : outcomes) {
+    CHECK(std::get<QueueReading>(outcome).timestamp >= before);
+    CHECK(std::get<QueueReading>(outcome).timestamp <= after);
+  }
 }
 
 TEST_CASE("whoever waits for a turn gets it when the one before has failed", "[metrics]") {
