@@ -23,6 +23,19 @@ MetricNotFound UnknownMetric(std::string_view metric) {
   return {"there is no metric " + QuoteBeginning(metric) + "; there are " + names};
 }
 
+/// All of them, unless one of the queues could not be read.
+HoldersResult HoldersIn(std::vector<QueueOutcome> outcomes) try {
+  std::vector<std::string> holders;
+  for (QueueOutcome& outcome : outcomes) {
+    if (auto* why = std::get_if<MetricUnavailable>(&outcome)) return std::move(*why);
+    auto& found = std::get<QueueReading>(outcome).counts.holders;
+    std::move(found.begin(), found.end(), std::back_inserter(holders));
+  }
+  return holders;
+} catch (const std::bad_alloc&) {
+  return NoMemory();
+}
+
 /// The names in the registry that `reply` lists, without what each begins with.
 std::vector<std::string> NamesIn(const redis::Reply& reply, const QueueRegistry& registry) {
   if (reply.type != redis::Reply::Type::kArray) RejectReply(reply, "SRANDMEMBER", registry.key);
@@ -227,8 +240,13 @@ void QueueMetricProvider::Use(QueueConfig config) {
     }
   }
   std::map<std::string, redis::RedisSource*, std::less<>> sources;
-  for (const Source& source : next) sources.emplace(source.config.name, source.redis.get());
-  for (const std::size_t i : kept) sources.emplace(used_[i].config.name, used_[i].redis.get());
+  std::vector<std::shared_ptr<const void>> in_use;
+  const auto name = [&](const Source& source) {
+    sources.emplace(source.config.name, source.redis.get());
+    in_use.push_back(source.in_use);
+  };
+  for (const Source& source : next) name(source);
+  for (const std::size_t i : kept) name(used_[i]);
   // What was last read is known by its layout, among others. Queues that keep theirs keep that as well.
   Layouts layouts;
   for (ConfiguredQueue& queue : config.queues) {
@@ -237,15 +255,16 @@ void QueueMetricProvider::Use(QueueConfig config) {
     if (known != layouts_.end()) queue.layout = known->second;
     queue.layout = layouts.try_emplace(std::move(key), queue.layout).first->second;
   }
-  auto snapshot = std::make_shared<const Snapshot>(Snapshot{QueueCatalog(std::move(config)), std::move(sources)});
-  std::shared_ptr<const Snapshot> previous;
+  auto snapshot = std::make_shared<const Snapshot>(
+      Snapshot{QueueCatalog(std::move(config)), std::move(sources), std::move(in_use)});
+  next.reserve(next.size() + used_.size());
+  unused_.reserve(unused_.size() + used_.size());
   {
     const std::lock_guard lock(mutex_);
-    previous = std::exchange(current_, std::move(snapshot));
+    current_.swap(snapshot);  // From here on nothing may fail.
   }
   for (std::size_t i = 0; i < used_.size(); ++i) {
     const bool is_kept = std::find(kept.begin(), kept.end(), i) != kept.end();
-    if (!is_kept) used_[i].last_user = previous;
     (is_kept ? next : unused_).push_back(std::move(used_[i]));
   }
   used_ = std::move(next);
@@ -255,7 +274,7 @@ void QueueMetricProvider::Use(QueueConfig config) {
 std::vector<std::string> QueueMetricProvider::EndUnused() {
   std::vector<std::string> gone;
   std::erase_if(unused_, [&](const Source& source) {
-    if (!source.last_user.expired()) return false;
+    if (source.in_use.use_count() > 1) return false;
     last_readings_.Forget(*source.redis);
     const auto has_its_name = [&](const Source& used) { return used.config.name == source.config.name; };
     if (std::none_of(used_.begin(), used_.end(), has_its_name)) gone.push_back(source.config.name);
@@ -291,13 +310,7 @@ void QueueMetricProvider::GetHolders(const MetricQuery& query, HoldersCallback c
   // The snapshot is kept for as long as its sources are asked.
   reader_.Read(std::move(questions), query.deadline,
                [snapshot, callback = std::move(callback)](std::vector<QueueOutcome> outcomes) {
-                 std::vector<std::string> holders;
-                 for (QueueOutcome& outcome : outcomes) {
-                   if (auto* why = std::get_if<MetricUnavailable>(&outcome)) return callback(std::move(*why));
-                   auto& found = std::get<QueueReading>(outcome).counts.holders;
-                   std::move(found.begin(), found.end(), std::back_inserter(holders));
-                 }
-                 callback(std::move(holders));
+                 callback(HoldersIn(std::move(outcomes)));
                });
 }
 

@@ -54,13 +54,15 @@ class QueueMetricProvider final : public MetricProvider {
   struct Snapshot {
     QueueCatalog catalog;
     std::map<std::string, redis::RedisSource*, std::less<>> sources;
+    /// Of its sources.
+    std::vector<std::shared_ptr<const void>> in_use;
   };
 
   struct Source {
     SourceConfig config;
     std::unique_ptr<redis::RedisSource> redis;
-    /// Of a source that is not in use any more: who may still read from it.
-    std::weak_ptr<const Snapshot> last_user{};
+    /// Shared with all snapshots that name it, by which anybody may still read from it.
+    std::shared_ptr<const void> in_use = std::make_shared<char>();
   };
 
   /// By name and options.

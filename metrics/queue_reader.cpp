@@ -16,9 +16,20 @@ namespace metrics {
 namespace {
 
 /// Queues that share keys, in one transaction: the replies are the same, but which are whose takes memory for each. And
-/// such groups that may wait for their turn: with as many queues as one request may ask for.
+/// such groups that may wait for their turn.
 constexpr std::size_t kMostTogether = 50;
-constexpr std::size_t kMostGroups = 20;
+constexpr std::size_t kMostWaitingGroups = 100;
+
+/// So many timeouts of a Redis may a turn be waited for.
+constexpr int kTimeoutsForTurn = 2;
+
+MetricUnavailable OverloadOf(const redis::RedisSource& source) {
+  try {
+    return {UnavailableKind::kOverload, source.subject() + " was not asked: too much waits for its answers already"};
+  } catch (const std::bad_alloc&) {
+    return NoMemory();
+  }
+}
 
 /// What there is memory for.
 template <typename Outcome>
@@ -52,14 +63,15 @@ class QueueReader::Request {
 /// One question on its way to its answer, and who waits for it.
 struct QueueReader::Flight {
   QueueQuestion question;
-  Group* group;
   Waiting first;
+  /// Until when somebody waits for it.
+  Clock::time_point wanted_until;
 
   // Guarded by mutex_ of the reader.
   std::vector<Waiting> others{};
-  Clock::time_point deadline = Clock::time_point::max();  // Not known until the group begins.
+  std::optional<Clock::time_point> deadline{};  // Once it has begun.
 
-  std::size_t owed = 0;  // Replies of the round under way.
+  std::size_t commands = 0;  // In the latest round.
   std::vector<std::shared_ptr<const std::vector<redis::Reply>>> received{};
   std::vector<const redis::Reply*> replies{};  // In `received`: the answers to what it has asked.
   std::optional<QueueOutcome> outcome{};
@@ -81,7 +93,7 @@ class QueueReader::Round {
   /// Throws std::bad_alloc; then the round is of no use any more.
   void Add(Flight& flight, const redis::Batch& asked) {
     flights_.push_back(&flight);
-    flight.owed = asked.size();
+    flight.commands = asked.size();
     const bool is_transaction = !is_one_ && asked.size() > 1;
     if (is_transaction) batch_.BeginTransaction();
     for (std::size_t i = 0; i < asked.size(); ++i) AddCommand(asked, i);
@@ -123,19 +135,13 @@ class QueueReader::Group : public std::enable_shared_from_this<Group> {
   // With mutex_ of the reader held, before it begins:
 
   /// The flight stays where it is.
-  Flight& Add(QueueQuestion question, Waiting first) {
-    return flights_.emplace_back(Flight{std::move(question), this, std::move(first)});
+  Flight& Add(QueueQuestion question, Waiting first, Clock::time_point deadline) {
+    return flights_.emplace_back(Flight{std::move(question), std::move(first), deadline});
   }
 
-  /// For somebody who waits until `deadline`, and for whom the source may take until `in_time`. Whoever comes later
-  /// makes it later for all, so that time is left for the source after a long wait.
-  void Extend(Clock::time_point in_time, Clock::time_point deadline) {
-    in_time_ = std::max(in_time_, in_time);
-    deadline_ = std::min(deadline_, deadline);
-  }
-
-  void FixDeadline() {
-    deadline_ = std::min(deadline_, in_time_);
+  /// Its turn has come.
+  void Start(Clock::time_point now, Clock::time_point limit) {
+    deadline_ = std::min(now + kind_.source->timeout(), limit);
     for (Flight& flight : flights_) flight.deadline = deadline_;
   }
 
@@ -145,14 +151,22 @@ class QueueReader::Group : public std::enable_shared_from_this<Group> {
     begin_ = std::chrono::system_clock::now();
     in_flight_ = flights_.size();
     if (flights_.empty()) return reader_.EndTurn(kind_);  // There was no memory for any.
-    std::vector<Flight*> all;
+    std::vector<Flight*> wanted;
+    std::vector<Flight*> late;
     try {
-      for (Flight& flight : flights_) all.push_back(&flight);
+      wanted.reserve(flights_.size());
+      late.reserve(flights_.size());
     } catch (const std::bad_alloc&) {
       for (Flight& flight : flights_) Land(flight, NoMemory());
       return;
     }
-    Ask(all);
+    const auto now = Clock::now();
+    for (Flight& flight : flights_) {
+      const bool is_late = kind_.TakesTurns() && flight.wanted_until <= now;
+      (is_late ? late : wanted).push_back(&flight);
+    }
+    if (!wanted.empty()) Ask(wanted);
+    if (!late.empty()) Fail(late, OverloadOf(*kind_.source));
   }
 
  private:
@@ -206,7 +220,7 @@ class QueueReader::Group : public std::enable_shared_from_this<Group> {
     }
     std::size_t index = 0;
     for (Flight* const flight : flights) {
-      const std::size_t first = std::exchange(index, index + flight->owed);
+      const std::size_t first = std::exchange(index, index + flight->commands);
       redis::Batch more;
       try {
         flight->received.push_back(received);
@@ -230,7 +244,7 @@ class QueueReader::Group : public std::enable_shared_from_this<Group> {
 
   /// Whether Redis refused the transaction, but nothing of what this flight asked in it.
   static bool IsDiscarded(const Flight& flight) {
-    const auto round = std::span(flight.replies).last(flight.owed);
+    const auto round = std::span(flight.replies).last(flight.commands);
     const auto is_discarded = [](const redis::Reply* reply) { return reply->is_discarded; };
     const auto is_refused = [](const redis::Reply* reply) {
       return reply->type == redis::Reply::Type::kError && !reply->is_discarded;
@@ -276,7 +290,7 @@ class QueueReader::Group : public std::enable_shared_from_this<Group> {
   void Conclude(Flight& flight, std::size_t together) {
     if (const auto* why = std::get_if<MetricUnavailable>(&*flight.outcome)) {
       if (together > 1 && why->kind == UnavailableKind::kTooLarge) {
-        Flight* const alone = &flight;  // It need not be the cause.
+        Flight* const alone = &flight;  // That of a node of a cluster need not be for this one.
         return Ask(std::span(&alone, 1));
       }
       Tell(flight, 0, *why);
@@ -313,18 +327,12 @@ class QueueReader::Group : public std::enable_shared_from_this<Group> {
   /// The source has done nothing wrong if only the one who asked was in a hurry.
   void Tell(const Flight& first, std::size_t more, const MetricUnavailable& why) const {
     if (kind_.is_hurried && why.kind == UnavailableKind::kTimeout && Clock::now() >= deadline_) return;
-    try {
-      std::string queues = first.question.name_in_redis;
-      if (more > 0) queues += " and " + std::to_string(more) + " more";
-      reader_.observer_.OnError(kind_.source->name(), queues, why.kind, why.text);
-    } catch (const std::bad_alloc&) {  // Those that wait for an answer need it more than a log does.
-    }
+    reader_.Tell(first.question, more, why);
   }
 
   QueueReader& reader_;
   const GroupKind kind_;
-  Clock::time_point in_time_ = Clock::time_point::min();
-  Clock::time_point deadline_ = Clock::time_point::max();
+  Clock::time_point deadline_;
   std::chrono::system_clock::time_point begin_;
   std::list<Flight> flights_;
   std::atomic<std::size_t> in_flight_ = 0;
@@ -345,31 +353,34 @@ void QueueReader::Read(std::vector<QueueQuestion> questions, Clock::time_point d
       }
     } catch (const std::bad_alloc&) {  // What is not asked then is answered below.
     }
-    for (const GroupPtr& group : ready) group->FixDeadline();
+    for (const GroupPtr& group : ready) {
+      group->Start(now, group->kind().TakesTurns() ? Clock::time_point::max() : deadline);
+    }
   }
   for (const GroupPtr& group : ready) group->Begin();
-  for (const std::size_t index : refused) request->Take(index, RefusalOf(questions[index]));
+  if (!refused.empty())
+    Tell(questions[refused.front()], refused.size() - 1, OverloadOf(*questions[refused.front()].source));
+  for (const std::size_t index : refused) request->Take(index, OverloadOf(*questions[index].source));
   for (; asked < questions.size(); ++asked) request->Take(asked, NoMemory());
 }
 
 bool QueueReader::Put(QueueQuestion& question, const Waiting& waiting, Clock::time_point now,
                       Clock::time_point deadline, std::vector<GroupPtr>& ready) {
-  const auto in_time = now + question.source->timeout();
-  const bool is_hurried = deadline < in_time;
+  const auto timeout = question.source->timeout();
+  const bool is_hurried = deadline < now + timeout;
+  const auto wanted_until = std::min(deadline, now + kTimeoutsForTurn * timeout);
   if (const auto same = flights_.find(&question); same != flights_.end()) {
     Flight& flight = *same->second;
-    const bool is_gathered = flight.deadline == Clock::time_point::max();
-    if (is_gathered ? !is_hurried : flight.deadline <= std::min(deadline, in_time)) {
+    if (flight.deadline ? *flight.deadline <= std::min(deadline, now + timeout) : !is_hurried) {
       flight.others.push_back(waiting);
-      if (is_gathered) flight.group->Extend(in_time, deadline);
+      flight.wanted_until = std::max(flight.wanted_until, wanted_until);
       return true;
     }
   }
   const bool shares = question.layout->SharesKeys(question.wanted) && !question.source->is_cluster();
   Group* const group = GroupFor({question.source, shares ? question.layout.get() : nullptr, is_hurried}, ready);
   if (group == nullptr) return false;
-  Flight& flight = group->Add(std::move(question), waiting);
-  group->Extend(in_time, deadline);
+  Flight& flight = group->Add(std::move(question), waiting, wanted_until);
   if (is_hurried) return true;  // Others would be cut off with it.
   try {
     flights_.emplace(&flight.question, &flight);
@@ -386,7 +397,7 @@ QueueReader::Group* QueueReader::GroupFor(const GroupKind& kind, std::vector<Gro
     if (const auto turn = turns_.find(kind); turn != turns_.end()) {
       std::deque<GroupPtr>& gathered = turn->second;
       if (gathered.empty() || gathered.back()->IsFull()) {
-        if (gathered.size() == kMostGroups) return nullptr;
+        if (gathered.size() == kMostWaitingGroups) return nullptr;
         gathered.push_back(std::make_shared<Group>(*this, kind));
       }
       return gathered.back().get();
@@ -398,16 +409,12 @@ QueueReader::Group* QueueReader::GroupFor(const GroupKind& kind, std::vector<Gro
   return ready.emplace_back(std::move(group)).get();
 }
 
-/// That too much waits already.
-QueueOutcome QueueReader::RefusalOf(const QueueQuestion& question) const {
+void QueueReader::Tell(const QueueQuestion& first, std::size_t more, const MetricUnavailable& why) const {
   try {
-    const MetricUnavailable refusal{
-        UnavailableKind::kOverload,
-        question.source->subject() + " was not asked: too much waits for its answers already"};
-    observer_.OnError(question.source->name(), question.name_in_redis, refusal.kind, refusal.text);
-    return refusal;
-  } catch (const std::bad_alloc&) {
-    return NoMemory();
+    std::string queues = first.name_in_redis;
+    if (more > 0) queues += " and " + std::to_string(more) + " more";
+    observer_.OnError(first.source->name(), queues, why.kind, why.text);
+  } catch (const std::bad_alloc&) {  // Those that wait for an answer need it more than a log does.
   }
 }
 
@@ -436,7 +443,7 @@ void QueueReader::EndTurn(const GroupKind& kind) {
     }
     next = std::move(turn->second.front());
     turn->second.pop_front();
-    next->FixDeadline();
+    next->Start(Clock::now(), Clock::time_point::max());
   }
   next->Begin();
 }

@@ -119,7 +119,11 @@ struct ClusterSource::Read {
 };
 
 ClusterSource::ClusterSource(EventLoop& loop, ClusterOptions options, RedisObserver& observer)
-    : loop_(loop), options_(std::move(options)), subject_(SubjectFor(options_.seeds)), observer_(observer) {
+    : loop_(loop),
+      options_(std::move(options)),
+      subject_(SubjectFor(options_.seeds)),
+      observer_(observer),
+      ended_{UnavailableKind::kConnection, subject_ + " is not asked any more: the server shuts down"} {
   reported_ = status();
   timer_.emplace(loop, [this] { OnTimer(); });
   const std::lock_guard lock(mutex_);
@@ -134,12 +138,12 @@ ClusterSource::~ClusterSource() {
       const std::lock_guard lock(mutex_);
       is_known_ = false;
       may_wait_ = false;
-      failure_ = Failure{UnavailableKind::kConnection, subject_ + " is not asked any more: the server shuts down"};
+      failure_ = std::move(ended_);
       nodes.swap(nodes_);
       waiting.swap(waiting_);
     }
     for (const auto& [name, node] : nodes) node->connection.End();
-    for (const ReadPtr& read : waiting) read->callback(*failure_);
+    for (const ReadPtr& read : waiting) read->Fail([this] { return *failure_; });
     timer_.reset();
   });
 }
@@ -201,6 +205,10 @@ ClusterSource::Parts ClusterSource::Divide(Read& read) {
   Parts parts;
   const std::lock_guard lock(mutex_);
   const auto now = Clock::now();
+  if (!is_known_) {  // It has ended since.
+    for (Read::Unit& unit : read.units) read.Fail(unit, *failure_);
+    return parts;
+  }
   for (std::size_t index = 0; index < read.units.size(); ++index) {
     Read::Unit& unit = read.units[index];
     if (unit.next == unit.end) continue;
@@ -329,7 +337,7 @@ bool ClusterSource::FailLate() {
 void ClusterSource::AskForSlots() {
   const auto now = Clock::now();
   std::vector<NodePtr> asked;
-  std::vector<NodePtr> unused;  // Ends without the lock, since that reports.
+  std::vector<NodePtr> unused;  // Their connections end here, without the lock.
   {
     const std::lock_guard lock(mutex_);
     const std::set<Node*> owners = Owners();
@@ -337,7 +345,6 @@ void ClusterSource::AskForSlots() {
     ask_at_ = now + (StatusOf(owners).up ? kWhileFine : kWhileWrong);
     WakeAt(ask_at_);
     if (unanswered_ > 0) return;
-    unused = TakeUnused();
     for (Node* const node : owners) {
       if (node->connection.status().up) asked.push_back(node->shared_from_this());
     }
@@ -348,9 +355,10 @@ void ClusterSource::AskForSlots() {
         if (NodePtr node = NodeAt(seed)) asked.push_back(std::move(node));
       }
     }
+    unused = TakeUnused();
     unanswered_ = asked.size();
   }
-  for (const NodePtr& node : unused) node->connection.End();
+  unused.clear();
   for (const NodePtr& node : asked) {
     try {
       Batch batch;
@@ -489,6 +497,7 @@ std::vector<ClusterSource::NodePtr> ClusterSource::TakeUnused() {
   const std::set<Node*> owners = Owners();
   const auto long_ago = Clock::now() - kUnused;
   std::vector<NodePtr> unused;
+  unused.reserve(nodes_.size());
   for (auto it = nodes_.begin(); it != nodes_.end();) {
     const NodePtr& node = it->second;
     // Whoever else has it lets go of it on any thread, and a connection ends on the loop.

@@ -92,6 +92,7 @@ class ClusterSource final : public RedisSource {
   RedisObserver& observer_;
 
   // Used on the loop's thread only.
+  Failure ended_;               // Made before there is need, when there may be no memory.
   std::size_t unanswered_ = 0;  // Questions who has which slot.
   std::size_t turn_ = 0;
   SourceStatus reported_;

@@ -74,7 +74,8 @@ RedisConnection::RedisConnection(EventLoop& loop, RedisOptions options, RedisObs
 }
 
 RedisConnection::~RedisConnection() {
-  if (timer_) loop_.RunAndWait([this] { End(); });
+  if (!timer_) return;
+  loop_.RunsHere() ? End() : loop_.RunAndWait([this] { End(); });
 }
 
 void RedisConnection::Send(Batch batch, Clock::time_point deadline, ResultCallback callback) {

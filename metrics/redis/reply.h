@@ -23,14 +23,14 @@ struct Reply {
   Type type = Type::kNil;
   /// Of kUnavailable.
   UnavailableKind kind{};
+  /// Of kError, which is then that of another command of its transaction: because of that one, this was not executed.
+  bool is_discarded = false;
   /// Of kInteger.
   std::int64_t integer = 0;
   /// Of kString, kStatus and kError: any bytes. Of kUnavailable: a sentence for the client, without a secret.
   std::string text{};
   /// Of kArray.
   std::vector<Reply> elements{};
-  /// Of kError, which is then that of another command of its transaction: because of that one, this was not executed.
-  bool is_discarded = false;
 };
 
 /// Why there is no reply. Not an exception, because the strings of those are shared between threads.

@@ -102,6 +102,7 @@ std::vector<Reply> Batch::Unwrap(std::vector<Reply> raw) const {
       replies.insert(replies.end(), std::make_move_iterator(result.elements.begin()),
                      std::make_move_iterator(result.elements.end()));
     } else {
+      if (!IsError(result)) result = {.type = Reply::Type::kError, .text = "ERR EXEC gave no reply for each command"};
       const auto refused = std::find_if(preface.begin(), preface.end(), IsError);
       const Reply& cause = refused == preface.end() ? result : *refused;
       const bool is_for_commands = refused != preface.begin() && refused != preface.end();

@@ -1,10 +1,14 @@
 // Queues read from a real Redis, from the selector down to the number.
 #include <algorithm>
 #include <chrono>
+#include <future>
 #include <string>
+#include <utility>
+#include <variant>
 #include <vector>
 
 #include "metrics/label_selector.h"
+#include "metrics/queue_config.h"
 #include "metrics/redis/redis_connection.h"
 #include "test/integration/redis/redis_test.h"
 #include "test/support/catch.h"
@@ -234,6 +238,53 @@ TEST_CASE("an answer to a request whose time is up is not waited for", "[redis]"
   CHECK(error.kind() == UnavailableKind::kTimeout);
   CHECK_THAT(error.what(), ContainsText("was not asked"));
   CHECK(client.observer.round_trips().size() == 1);
+}
+
+/// The configuration of queues in those Redis.
+metrics::QueueConfig ConfigOf(const std::string& queues,
+                              const std::vector<std::pair<std::string, RedisServer*>>& redis) {
+  std::string yaml = "redis:\n";
+  for (const auto& [name, server] : redis) {
+    yaml += "  " + name + ": {url: 'redis://127.0.0.1:" + std::to_string(server->port()) + "', timeout: 30s}\n";
+  }
+  return std::get<metrics::QueueConfig>(metrics::ParseQueueConfig(yaml + "queues:\n" + queues));
+}
+
+TEST_CASE("a Redis is not ended while it may still be read by a configuration of before", "[redis]") {
+  RedisServer slow;
+  RedisServer dropped;
+  slow.Command({"SADD", "rq:queues", "rq:queue:p1"});
+  dropped.Command({"RPUSH", "l", "job", "job"});
+  RecordingObserver observer;
+  metrics::redis::EventLoop loop;
+  const LoopThread thread(loop);
+  metrics::QueueMetricProvider provider(loop, observer, [](const metrics::SourceConfig& source) {
+    return metrics::redis::RedisOptions{.endpoint = std::get<metrics::redis::RedisEndpoint>(source.servers),
+                                        .timeout = source.timeout,
+                                        .name = source.name};
+  });
+  const std::string pattern = "  - {pattern: 'p*', layout: rq, redis: slow}\n";
+  const std::string list = "  - {name: l, layout: list, redis: dropped}\n";
+  const auto all_up = [&] {
+    const auto sources = provider.Sources();
+    return std::all_of(sources.begin(), sources.end(), [](const auto& source) { return source.second.up; });
+  };
+  provider.Use(ConfigOf(pattern + list, {{"slow", &slow}, {"dropped", &dropped}}));
+  REQUIRE(Eventually(all_up));
+  slow.Freeze();
+  std::promise<metrics::MetricResult> answer;
+  provider.Get(Query(""), [&answer](metrics::MetricResult result) { answer.set_value(std::move(result)); });
+  provider.Use(ConfigOf(pattern + list + "  - {name: m, layout: list, redis: dropped}\n",
+                        {{"slow", &slow}, {"dropped", &dropped}}));
+  provider.Use(ConfigOf(pattern, {{"slow", &slow}}));
+  CHECK(provider.EndUnused().empty());
+  slow.Thaw();
+  const metrics::MetricResult result = answer.get_future().get();
+  if (const auto* why = std::get_if<metrics::MetricUnavailable>(&result)) FAIL(why->text);
+  const auto& samples = std::get<std::vector<MetricSample>>(result);
+  REQUIRE(samples.size() == 2);
+  CHECK(samples[0].value == 2);
+  CHECK(Eventually([&] { return provider.EndUnused() == std::vector<std::string>{"dropped"}; }));
 }
 
 }  // namespace

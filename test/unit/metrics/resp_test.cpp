@@ -106,7 +106,10 @@ TEST_CASE("a transaction is sent between MULTI and EXEC, and gives one reply for
       {"+QUEUED\r\n-MOVED 7 h:1\r\n-EXECABORT x\r\n", "1 ~MOVED 7 h:1 -MOVED 7 h:1 4 "},
       {"-NOPERM a\r\n-NOPERM b\r\n-EXECABORT x\r\n", "1 -NOPERM a -NOPERM b 4 "},
       {"+QUEUED\r\n+QUEUED\r\n-TRYAGAIN x\r\n", "1 -TRYAGAIN x -TRYAGAIN x 4 "},
-      {"+QUEUED\r\n+QUEUED\r\n*1\r\n:2\r\n", "1 [2 ] [2 ] 4 "},
+      {"+QUEUED\r\n+QUEUED\r\n*1\r\n:2\r\n",
+       "1 -ERR EXEC gave no reply for each command -ERR EXEC gave no reply for each command 4 "},
+      {"+QUEUED\r\n+QUEUED\r\n*-1\r\n",
+       "1 -ERR EXEC gave no reply for each command -ERR EXEC gave no reply for each command 4 "},
   }));
   std::string shown;
   for (const Reply& reply : batch.Unwrap(Parse(":1\r\n+OK\r\n" + example.raw + ":4\r\n"))) shown += Show(reply) + " ";

@@ -231,7 +231,7 @@ TEST_CASE("what cannot be known is an error and never 0", "[layouts]") {
        R"(LLEN of the key "q" was answered "WRONGTYPE no list")"},
       {Make<Rq>(), {{"ZCARD rq:wip:q", Error("NOPERM")}}, R"(ZCARD of the key "rq:wip:q" was answered "NOPERM")"},
       {Make<Rq>(),
-       {{"ZCARD rq:wip:q", {.type = Reply::Type::kError, .text = "NOPERM", .is_discarded = true}}},
+       {{"ZCARD rq:wip:q", {.type = Reply::Type::kError, .is_discarded = true, .text = "NOPERM"}}},
        R"(what is asked together with ZCARD of the key "rq:wip:q" was answered "NOPERM")"},
       {Make<Rq>(),
        {{"LLEN rq:queue:q", Nil()}},
