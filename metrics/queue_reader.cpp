@@ -64,7 +64,7 @@ class QueueReader::Request {
 struct QueueReader::Flight {
   QueueQuestion question;
   Waiting first;
-  /// Until when somebody waits for it.
+  /// Until when somebody waits for it to begin. Constant from then on; before, guarded by mutex_ of the reader.
   Clock::time_point wanted_until;
 
   // Guarded by mutex_ of the reader.
@@ -373,7 +373,7 @@ bool QueueReader::Put(QueueQuestion& question, const Waiting& waiting, Clock::ti
     Flight& flight = *same->second;
     if (flight.deadline ? *flight.deadline <= std::min(deadline, now + timeout) : !is_hurried) {
       flight.others.push_back(waiting);
-      flight.wanted_until = std::max(flight.wanted_until, wanted_until);
+      if (!flight.deadline) flight.wanted_until = std::max(flight.wanted_until, wanted_until);
       return true;
     }
   }
