@@ -278,8 +278,8 @@ class QueueReader::Group : public std::enable_shared_from_this<Group> {
   }
 
   void SendOrFail(std::optional<Round> round, Together flights) {
+    if (!round) return Fail(flights, NoMemory());
     try {
-      if (!round) throw std::bad_alloc();
       Send(*std::move(round));
     } catch (const std::bad_alloc&) {
       Fail(flights, NoMemory());
@@ -298,13 +298,15 @@ class QueueReader::Group : public std::enable_shared_from_this<Group> {
     Land(flight);
   }
 
-  /// They have no answer, because they were asked in one go or not.
+  /// They were asked in one go and have no answer.
   void Fail(Together flights, const MetricUnavailable& why) {
     if (flights.size() > 1 && why.kind == UnavailableKind::kTooLarge) {
       // Only one of them need be the cause. Those that share keys are not read one by one for that.
       const std::size_t most = kind_.sharing != nullptr ? (flights.size() + 1) / 2 : 1;
-      for (; !flights.empty(); flights = flights.subspan(std::min(most, flights.size()))) {
-        Ask(flights.first(std::min(most, flights.size())));
+      while (!flights.empty()) {
+        const Together some = flights.first(std::min(most, flights.size()));
+        flights = flights.subspan(some.size());
+        Ask(some);
       }
       return;
     }
@@ -358,8 +360,10 @@ void QueueReader::Read(std::vector<QueueQuestion> questions, Clock::time_point d
     }
   }
   for (const GroupPtr& group : ready) group->Begin();
-  if (!refused.empty())
-    Tell(questions[refused.front()], refused.size() - 1, OverloadOf(*questions[refused.front()].source));
+  if (!refused.empty()) {
+    const QueueQuestion& first = questions[refused.front()];
+    Tell(first, refused.size() - 1, OverloadOf(*first.source));
+  }
   for (const std::size_t index : refused) request->Take(index, OverloadOf(*questions[index].source));
   for (; asked < questions.size(); ++asked) request->Take(asked, NoMemory());
 }
