@@ -21,7 +21,8 @@ using kube::ApiResponse;
 using kube::Json;
 using std::chrono::seconds;
 
-/// One HPA and its target, kept as kube-apiserver keeps them: a write must name the version it replaces.
+/// One HPA and its target, kept as kube-apiserver keeps them: a write must name the version it replaces. Requests may come
+/// from several threads at once, as the tasks of one round do; everything else is for between the rounds.
 class Cluster {
  public:
   std::int32_t replicas = 1;
@@ -49,11 +50,13 @@ class Cluster {
   /// Those of them that are on their way out, and those that have failed.
   std::set<std::string> leaving;
   std::set<std::string> failed;
+  int pod_writes = 0;
   std::vector<std::string> events;
   std::vector<std::string> writes;
 
   std::shared_ptr<kube::Api> Connect() {
     return std::make_shared<test::FakeApi>([this](const ApiRequest& request) {
+      const std::lock_guard lock(mutex_);
       ApiResponse response = Answer(request);
       answered(request);
       return response;
@@ -61,6 +64,7 @@ class Cluster {
   }
 
   void AddEvent(const kube::ObjectReference& about, const kube::EventText& text) {
+    const std::lock_guard lock(mutex_);
     CHECK(about.uid == uid);
     events.push_back(text.reason + ": " + text.message);
   }
@@ -165,8 +169,7 @@ class Cluster {
     return {200, "{}", {}};
   }
 
- public:
-  int pod_writes = 0;
+  std::mutex mutex_;
 };
 
 class Silent final : public ZeroObserver {
