@@ -1,4 +1,5 @@
-# One folder is one library: qms_add_library(qms_http SOURCES … PUBLIC … PRIVATE …) also makes the alias qms::http.
+# One folder is one library: qms_add_library(qms_http SOURCES … PUBLIC … PRIVATE …) also makes the alias qms::http. SMALL is for
+# what no request waits for: every page of the program that runs once is memory for good.
 add_library(qms_options INTERFACE)
 target_compile_options(qms_options INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wnon-virtual-dtor -Wold-style-cast)
 if(CMAKE_CXX_COMPILER_ID STREQUAL GNU AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
@@ -12,9 +13,12 @@ if(QMS_SANITIZE)
 endif()
 
 function(qms_add_library name)
-  cmake_parse_arguments(ARG "" "" "SOURCES;PUBLIC;PRIVATE" ${ARGN})
+  cmake_parse_arguments(ARG "SMALL" "" "SOURCES;PUBLIC;PRIVATE" ${ARGN})
   add_library(${name} STATIC ${ARG_SOURCES})
   target_link_libraries(${name} PUBLIC ${ARG_PUBLIC} PRIVATE qms_options ${ARG_PRIVATE})
+  if(ARG_SMALL)
+    target_compile_options(${name} PRIVATE $<$<CONFIG:Release>:-Os>)
+  endif()
   string(REGEX REPLACE "^qms_" "qms::" alias ${name})
   add_library(${alias} ALIAS ${name})
 endfunction()

@@ -186,6 +186,7 @@ std::string NewUuid() {
 }
 
 void AddCommonHeaders(const http::Request& request, http::Response& response) {
+  response.headers.reserve(response.headers.size() + 2);
   const auto is_cache_control = [](const auto& header) { return header.first == "Cache-Control"; };
   if (std::ranges::none_of(response.headers, is_cache_control)) {
     response.headers.emplace_back("Cache-Control", "no-cache, private");

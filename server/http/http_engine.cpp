@@ -161,13 +161,14 @@ std::string HttpEngine::Render(const RequestHead& head, Response answer, bool& c
   // an answer costs; so each thread remembers the heads that it got, of which there are as many as kinds of answers.
   constexpr std::size_t kUsualHead = 512;
   thread_local std::unordered_map<std::string, FramedHead> remembered;
-  const std::string reduced = ReducedHead(head);
-  std::string key = std::to_string(answer.status) + (close ? 'c' : 'k');
-  key.append(StandIn(answer)).append(answer.content_type).append(reduced);
+  thread_local std::string key;
+  key = std::to_string(answer.status) + (close ? 'c' : 'k');
+  key.append(StandIn(answer)).append(head.version).append(answer.content_type);
   auto framed = remembered.find(key);
   if (framed == remembered.end()) {
     current_answer = &answer;
     bool connection_closed = false;
+    const std::string reduced = ReducedHead(head);
     MemoryStream stream(reduced);
     const bool processed = server_->Process(stream, close, connection_closed);
     const FramedHead made = Cut(stream.TakeOutput(), answer, close || connection_closed || !processed);

@@ -8,6 +8,9 @@
 namespace server::http {
 namespace {
 
+/// Of /apis/GROUP/VERSION/namespaces/NAMESPACE/METRIC.
+constexpr std::size_t kSegmentsOfMetric = 6;
+
 int HexDigit(char c) {
   if (c >= '0' && c <= '9') {
     return c - '0';
@@ -89,7 +92,7 @@ std::optional<RequestTarget> ParseRequestTarget(std::string_view target) {
   }
   RequestTarget parsed;
   std::string_view rest = std::string_view(*path).substr(1);
-  parsed.segments.reserve(static_cast<std::size_t>(std::count(path->begin(), path->end(), '/')));
+  parsed.segments.reserve(kSegmentsOfMetric);
   for (std::size_t slash = rest.find('/'); slash != std::string_view::npos; slash = rest.find('/')) {
     parsed.segments.emplace_back(rest.substr(0, slash));
     rest.remove_prefix(slash + 1);

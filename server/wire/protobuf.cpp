@@ -1,6 +1,6 @@
 #include "server/wire/protobuf.h"
 
-#include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
@@ -13,14 +13,10 @@ class MessageWriter {
  public:
   explicit MessageWriter(std::string& out) : out_(out) {}
 
-  void Varint(int field, std::int64_t value) {
-    Tag(field, 0);
-    AppendVarint(static_cast<std::uint64_t>(value));
-  }
+  void Varint(int field, std::int64_t value) { Begin(field, 0, static_cast<std::uint64_t>(value)); }
 
   void Bytes(int field, std::string_view value) {
-    Tag(field, 2);
-    AppendVarint(value.size());
+    Begin(field, 2, value.size());
     out_ += value;
   }
 
@@ -33,24 +29,40 @@ class MessageWriter {
   /// `write_fields` writes the nested message's fields; its length is put in front afterwards.
   template <typename WriteFields>
   void Message(int field, WriteFields write_fields) {
-    Tag(field, 2);
+    Begin(field, 2, 0);
     const std::size_t begin = out_.size();
     write_fields();
-    const std::size_t end = out_.size();
-    AppendVarint(end - begin);
-    std::rotate(out_.begin() + static_cast<std::ptrdiff_t>(begin), out_.begin() + static_cast<std::ptrdiff_t>(end),
-                out_.end());
+    const Varints length(out_.size() - begin);
+    out_.replace(begin - 1, 1, length.text());
   }
 
  private:
-  void Tag(int field, unsigned wire_type) { AppendVarint(static_cast<std::uint64_t>(field) << 3U | wire_type); }
-
-  void AppendVarint(std::uint64_t value) {
-    while (value >= 0x80) {
-      out_ += static_cast<char>(value | 0x80U);
-      value >>= 7U;
+  /// A few in a row.
+  class Varints {
+   public:
+    template <typename... Values>
+    explicit Varints(Values... values) {
+      (Add(values), ...);
     }
-    out_ += static_cast<char>(value);
+
+    std::string_view text() const { return {bytes_.data(), size_}; }
+
+   private:
+    void Add(std::uint64_t value) {
+      while (value >= 0x80) {
+        bytes_[size_++] = static_cast<char>(value | 0x80U);
+        value >>= 7U;
+      }
+      bytes_[size_++] = static_cast<char>(value);
+    }
+
+    std::array<char, 20> bytes_;  // Of two values at most.
+    std::size_t size_ = 0;
+  };
+
+  /// The tag of a field and its value or length.
+  void Begin(int field, unsigned wire_type, std::uint64_t value) {
+    out_ += Varints(static_cast<std::uint64_t>(field) << 3U | wire_type, value).text();
   }
 
   std::string& out_;

@@ -21,8 +21,8 @@ using kube::ApiResponse;
 using kube::Json;
 using std::chrono::seconds;
 
-/// One HPA and its target, kept as kube-apiserver keeps them: a write must name the version it replaces. Requests may come
-/// from several threads at once, as the tasks of one round do; everything else is for between the rounds.
+/// One HPA and its target, kept as kube-apiserver keeps them: a write must name the version it replaces. Requests may
+/// come from several threads at once, as the tasks of one round do; everything else is for between the rounds.
 class Cluster {
  public:
   std::int32_t replicas = 1;
