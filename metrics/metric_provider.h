@@ -26,8 +26,6 @@ struct MetricSample {
   std::int64_t value = 0;
   /// When the value was read, not when it was answered.
   std::chrono::system_clock::time_point timestamp;
-  /// Nobody has read this value: it is what the configuration wants answered for a queue that cannot be read.
-  bool made_up = false;
 };
 
 struct MetricQuery {
@@ -38,6 +36,11 @@ struct MetricQuery {
   LabelSelector selector;
   /// No answer is of use after this.
   std::chrono::steady_clock::time_point deadline;
+  /// If it is set, only what was asked of the queue since then will do: nothing that is kept from before, or that the
+  /// configuration wants answered for a queue that cannot be read.
+  std::chrono::steady_clock::time_point not_before = std::chrono::steady_clock::time_point::min();
+
+  bool TakesOnlyNew() const { return not_before > std::chrono::steady_clock::time_point::min(); }
 };
 
 /// Nobody configured such a metric or queue, or this namespace may not see it. The text says what is known.
@@ -110,7 +113,7 @@ class MetricProvider {
   virtual void Get(MetricQuery query, MetricCallback callback) = 0;
 
   /// As Get(), about the same queues: who has taken their jobs. The metric does not matter.
-  virtual void GetHolders(const MetricQuery& query, HoldersCallback callback) = 0;
+  virtual void GetHolders(MetricQuery query, HoldersCallback callback) = 0;
 
   /// Names of the metrics on offer, sorted. Never blocks.
   virtual std::vector<std::string> List() const = 0;

@@ -9,13 +9,10 @@
 
 #include "metrics/go_quote.h"
 #include "metrics/queue_metric.h"
+#include "metrics/queue_search.h"
 
 namespace metrics {
 namespace {
-
-/// A registry is read whole if it has no more members than one request may ask for queues.
-constexpr std::string_view kMostMembers = "1001";
-static_assert(QueueCatalog::kMaxQueues == 1000);
 
 MetricNotFound UnknownMetric(std::string_view metric) {
   std::string names;
@@ -23,35 +20,74 @@ MetricNotFound UnknownMetric(std::string_view metric) {
   return {"there is no metric " + QuoteBeginning(metric) + "; there are " + names};
 }
 
-/// All of them, unless one of the queues could not be read.
-HoldersResult HoldersIn(std::vector<QueueOutcome> outcomes) try {
-  std::vector<std::string> holders;
-  for (QueueOutcome& outcome : outcomes) {
-    if (auto* why = std::get_if<MetricUnavailable>(&outcome)) return std::move(*why);
-    auto& found = std::get<QueueReading>(outcome).counts.holders;
-    std::move(found.begin(), found.end(), std::back_inserter(holders));
+/// Whoever asks is answered, also when `act` finds no memory to do so. For what the loop calls.
+template <typename Callback, typename Act>
+void OrNoMemory(const Callback& callback, Act act) {
+  try {
+    act();
+  } catch (const std::bad_alloc&) {
+    callback(NoMemory());
   }
-  return holders;
-} catch (const std::bad_alloc&) {
-  return NoMemory();
-}
-
-/// The names in the registry that `reply` lists, without what each begins with.
-std::vector<std::string> NamesIn(const redis::Reply& reply, const QueueRegistry& registry) {
-  if (reply.type != redis::Reply::Type::kArray) RejectReply(reply, "SRANDMEMBER", registry.key);
-  if (reply.elements.size() > QueueCatalog::kMaxQueues) {
-    throw MetricNotFoundError("the set " + GoQuote(registry.key) + " names more than " +
-                              std::to_string(QueueCatalog::kMaxQueues) +
-                              " queues; select those you mean by queue=NAME or queue in (NAME,NAME)");
-  }
-  std::vector<std::string> names;
-  for (const redis::Reply& element : reply.elements) {
-    if (element.text.starts_with(registry.prefix)) names.push_back(element.text.substr(registry.prefix.size()));
-  }
-  return names;
 }
 
 }  // namespace
+
+/// One GetHolders() on its way to its answer.
+class QueueMetricProvider::HoldersQuery : public std::enable_shared_from_this<HoldersQuery> {
+ public:
+  HoldersQuery(QueueMetricProvider& provider, MetricQuery query, HoldersCallback callback)
+      : provider_(provider),
+        snapshot_(provider.Current()),
+        query_(std::move(query)),
+        callback_(std::move(callback)) {}
+
+  void Begin() {
+    FindQueues({snapshot_->catalog, snapshot_->sources, provider_.observer_, query_, QueueMetric::kWaiting},
+               [self = shared_from_this()](FoundQueues found) {
+                 OrNoMemory(self->callback_, [&] { self->ReadQueues(std::move(found)); });
+               });
+  }
+
+ private:
+  void ReadQueues(FoundQueues found) {
+    if (auto* why = std::get_if<MetricUnavailable>(&found)) return callback_(std::move(*why));
+    if (auto* why = std::get_if<MetricNotFound>(&found)) return callback_(std::move(*why));
+    std::vector<QueueQuestion> questions;
+    for (Queue& queue : std::get<std::vector<Queue>>(found)) {
+      const ConfiguredQueue& configured = *queue.configured;
+      if (!configured.layout->Offers().holders) {
+        return callback_(MetricNotFound{"the layout " + configured.settings.layout_name + " of the queue " +
+                                        QuoteBeginning(queue.name_in_redis) + " cannot tell who has taken its jobs"});
+      }
+      questions.push_back({&SourceOf(snapshot_->sources, configured),
+                           configured.layout,
+                           std::move(queue.name_in_redis),
+                           {.in_flight = true, .holders = true}});
+    }
+    provider_.reader_.Read(
+        std::move(questions), query_.deadline,
+        [self = shared_from_this()](std::vector<QueueOutcome> outcomes) {
+          OrNoMemory(self->callback_, [&] { self->Answer(std::move(outcomes)); });
+        },
+        query_.not_before);
+  }
+
+  /// All of them, unless one of the queues could not be read.
+  void Answer(std::vector<QueueOutcome> outcomes) {
+    std::vector<std::string> holders;
+    for (QueueOutcome& outcome : outcomes) {
+      if (auto* why = std::get_if<MetricUnavailable>(&outcome)) return callback_(std::move(*why));
+      auto& found = std::get<QueueReading>(outcome).counts.holders;
+      std::move(found.begin(), found.end(), std::back_inserter(holders));
+    }
+    callback_(std::move(holders));
+  }
+
+  QueueMetricProvider& provider_;
+  const std::shared_ptr<const Snapshot> snapshot_;
+  const MetricQuery query_;
+  const HoldersCallback callback_;
+};
 
 /// One Get() on its way to its answer.
 class QueueMetricProvider::Query : public std::enable_shared_from_this<Query> {
@@ -64,108 +100,42 @@ class QueueMetricProvider::Query : public std::enable_shared_from_this<Query> {
         callback_(std::move(callback)) {}
 
   void Begin() {
-    patterns_ = snapshot_->catalog.PatternsToList(query_.ns, query_.selector);
-    if (patterns_.empty()) return ReadQueues();
-    waiting_for_ = patterns_.size();
-    for (std::size_t i = 0; i < patterns_.size(); ++i) ReadRegistry(i);
+    FindQueues({snapshot_->catalog, snapshot_->sources, provider_.observer_, query_, metric_},
+               [self = shared_from_this()](FoundQueues found) {
+                 OrNoMemory(self->callback_, [&] { self->ReadQueues(std::move(found)); });
+               });
   }
 
  private:
-  redis::RedisSource* SourceOf(const ConfiguredQueue& queue) const {
-    return snapshot_->sources.find(queue.settings.redis)->second;
-  }
-
   /// No answer is of use any more.
   bool IsLate() const { return std::chrono::steady_clock::now() >= query_.deadline; }
 
-  void ReadRegistry(std::size_t index) {
-    redis::RedisSource* source = SourceOf(*patterns_[index]);
-    redis::Batch batch;
-    batch.Add({"SRANDMEMBER", patterns_[index]->registry->key, kMostMembers});
-    source->Send(
-        std::move(batch), std::min(query_.deadline, std::chrono::steady_clock::now() + source->timeout()),
-        [self = shared_from_this(), index](redis::Result result) { self->TakeRegistry(index, std::move(result)); });
-  }
-
-  /// Registries are awaited all, whatever becomes of one of them.
-  void TakeRegistry(std::size_t index, redis::Result result) {
-    const ConfiguredQueue& pattern = *patterns_[index];
-    bool is_last = false;
-    {
-      const std::lock_guard lock(mutex_);
-      try {
-        NoteRegistry(pattern, std::move(result));
-      } catch (const std::bad_alloc&) {
-        failure_ = NoMemory();
-      }
-      is_last = --waiting_for_ == 0;
-    }
-    if (is_last) OrNoMemory([&] { TakeRegistries(pattern); });
-  }
-
-  /// With mutex_ held.
-  void NoteRegistry(const ConfiguredQueue& pattern, redis::Result result) {
-    try {
-      if (auto* failure = std::get_if<redis::Failure>(&result)) {
-        failure_ = std::move(*failure);
-      } else {
-        const auto& reply = std::get<std::vector<redis::Reply>>(result).at(0);
-        members_[&pattern] = NamesIn(reply, *pattern.registry);
-      }
-    } catch (const MetricUnavailableError& error) {
-      failure_ = MetricUnavailable{error.kind(), SourceOf(pattern)->subject() + ": " + error.what()};
-    } catch (const MetricNotFoundError& error) {
-      failure_ = MetricNotFound{error.what()};
-    }
-  }
-
-  /// `last` came last.
-  void TakeRegistries(const ConfiguredQueue& last) {
-    if (const auto* unavailable = std::get_if<MetricUnavailable>(&failure_)) {
-      const bool is_own_hurry = unavailable->kind == UnavailableKind::kTimeout && IsLate();
-      if (!is_own_hurry) {
-        provider_.observer_.OnError(SourceOf(last)->name(), last.name, unavailable->kind, unavailable->text);
-      }
-      return callback_(*unavailable);
-    }
-    if (auto* not_found = std::get_if<MetricNotFound>(&failure_)) return callback_(std::move(*not_found));
-    ReadQueues();
-  }
-
-  void ReadQueues() {
-    try {
-      queues_ = snapshot_->catalog.Find(query_.ns, metric_, query_.selector, members_);
-    } catch (const MetricNotFoundError& error) {
-      return callback_(MetricNotFound{error.what()});
-    }
+  void ReadQueues(FoundQueues found) {
+    if (auto* why = std::get_if<MetricUnavailable>(&found)) return callback_(std::move(*why));
+    if (auto* why = std::get_if<MetricNotFound>(&found)) return callback_(std::move(*why));
+    queues_ = std::get<std::vector<Queue>>(std::move(found));
     readings_.resize(queues_.size());
     std::vector<QueueQuestion> questions;
     for (std::size_t i = 0; i < queues_.size(); ++i) {
       const ConfiguredQueue& configured = *queues_[i].configured;
-      QueueQuestion question{SourceOf(configured), configured.layout, std::move(queues_[i].name_in_redis),
-                             queues_[i].wanted};
+      QueueQuestion question{&SourceOf(snapshot_->sources, configured), configured.layout,
+                             std::move(queues_[i].name_in_redis), queues_[i].wanted};
       const auto max_age = configured.settings.max_age;
-      if (max_age.count() > 0) readings_[i] = provider_.last_readings_.Find(question, max_age);
+      if (max_age.count() > 0 && !query_.TakesOnlyNew()) {
+        readings_[i] = provider_.last_readings_.Find(question, max_age);
+      }
       if (readings_[i]) continue;
       if (max_age.count() > 0 || configured.settings.on_error != ErrorPolicy()) remembered_.emplace(i, question);
       asked_.push_back(i);
       questions.push_back(std::move(question));
     }
     if (questions.empty()) return Answer();
-    provider_.reader_.Read(std::move(questions), query_.deadline,
-                           [self = shared_from_this()](std::vector<QueueOutcome> outcomes) {
-                             self->OrNoMemory([&] { self->Take(std::move(outcomes)); });
-                           });
-  }
-
-  /// Whoever asks is answered, also when `act` finds no memory to do so. For what the loop calls.
-  template <typename Act>
-  void OrNoMemory(Act act) {
-    try {
-      act();
-    } catch (const std::bad_alloc&) {
-      callback_(NoMemory());
-    }
+    provider_.reader_.Read(
+        std::move(questions), query_.deadline,
+        [self = shared_from_this()](std::vector<QueueOutcome> outcomes) {
+          OrNoMemory(self->callback_, [&] { self->Take(std::move(outcomes)); });
+        },
+        query_.not_before);
   }
 
   void Take(std::vector<QueueOutcome> outcomes) {
@@ -175,7 +145,8 @@ class QueueMetricProvider::Query : public std::enable_shared_from_this<Query> {
       if (auto* reading = std::get_if<QueueReading>(&outcomes[k])) {
         if (remembered != remembered_.end()) provider_.last_readings_.Remember(remembered->second, *reading);
         readings_[i] = std::move(*reading);
-      } else if (remembered != remembered_.end() && !IsLate()) {  // The hurry of who asks is no error of Redis.
+      } else if (remembered != remembered_.end() && !query_.TakesOnlyNew() &&
+                 !IsLate()) {  // The hurry of who asks is no error of Redis.
         readings_[i] = Substitute(queues_[i].configured->settings.on_error, remembered->second);
       }
       if (!readings_[i]) return callback_(std::get<MetricUnavailable>(std::move(outcomes[k])));
@@ -190,7 +161,7 @@ class QueueMetricProvider::Query : public std::enable_shared_from_this<Query> {
     if (!policy.value || !counts_jobs) return std::nullopt;
     // Nobody has read this value, so its time is that of what was read last, if anything was.
     const auto last = provider_.last_readings_.Find(question, std::chrono::nanoseconds::max());
-    return QueueReading{{.waiting = *policy.value}, last ? last->timestamp : std::chrono::system_clock::now(), true};
+    return QueueReading{{.waiting = *policy.value}, last ? last->timestamp : std::chrono::system_clock::now()};
   }
 
   void Answer() {
@@ -198,7 +169,7 @@ class QueueMetricProvider::Query : public std::enable_shared_from_this<Query> {
     samples.reserve(queues_.size());
     for (std::size_t i = 0; i < queues_.size(); ++i) {
       samples.push_back({std::move(queues_[i].labels), ValueOf(metric_, queues_[i].wanted, readings_[i]->counts),
-                         readings_[i]->timestamp, readings_[i]->made_up});
+                         readings_[i]->timestamp});
     }
     callback_(std::move(samples));
   }
@@ -208,12 +179,6 @@ class QueueMetricProvider::Query : public std::enable_shared_from_this<Query> {
   const QueueMetric metric_;
   const MetricQuery query_;
   const MetricCallback callback_;
-
-  std::vector<std::shared_ptr<const ConfiguredQueue>> patterns_;
-  std::mutex mutex_;
-  std::size_t waiting_for_ = 0;                                                // Guarded by mutex_.
-  QueueCatalog::Members members_;                                              // Guarded by mutex_.
-  std::variant<std::monostate, MetricUnavailable, MetricNotFound> failure_{};  // Guarded by mutex_.
 
   // One for each queue, in their order.
   std::vector<Queue> queues_;
@@ -239,7 +204,7 @@ void QueueMetricProvider::Use(QueueConfig config) {
       kept.push_back(static_cast<std::size_t>(same - used_.begin()));
     }
   }
-  std::map<std::string, redis::RedisSource*, std::less<>> sources;
+  RedisSources sources;
   std::vector<std::shared_ptr<const void>> in_use;
   const auto name = [&](const Source& source) {
     sources.emplace(source.config.name, source.redis.get());
@@ -289,29 +254,8 @@ void QueueMetricProvider::Get(MetricQuery query, MetricCallback callback) {
   std::make_shared<Query>(*this, *metric, std::move(query), std::move(callback))->Begin();
 }
 
-void QueueMetricProvider::GetHolders(const MetricQuery& query, HoldersCallback callback) {
-  const auto snapshot = Current();
-  std::vector<QueueQuestion> questions;
-  try {
-    for (Queue& queue : snapshot->catalog.Find(query.ns, QueueMetric::kWaiting, query.selector, {})) {
-      const ConfiguredQueue& configured = *queue.configured;
-      if (!configured.layout->Offers().holders) {
-        throw MetricNotFoundError("the layout " + configured.settings.layout_name + " of the queue " +
-                                  QuoteBeginning(queue.name_in_redis) + " cannot tell who has taken its jobs");
-      }
-      questions.push_back({snapshot->sources.find(configured.settings.redis)->second,
-                           configured.layout,
-                           std::move(queue.name_in_redis),
-                           {.in_flight = true, .holders = true}});
-    }
-  } catch (const MetricNotFoundError& error) {
-    return callback(MetricNotFound{error.what()});
-  }
-  // The snapshot is kept for as long as its sources are asked.
-  reader_.Read(std::move(questions), query.deadline,
-               [snapshot, callback = std::move(callback)](std::vector<QueueOutcome> outcomes) {
-                 callback(HoldersIn(std::move(outcomes)));
-               });
+void QueueMetricProvider::GetHolders(MetricQuery query, HoldersCallback callback) {
+  std::make_shared<HoldersQuery>(*this, std::move(query), std::move(callback))->Begin();
 }
 
 std::vector<std::string> QueueMetricProvider::List() const {

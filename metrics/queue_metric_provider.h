@@ -14,6 +14,7 @@
 #include "metrics/queue_catalog.h"
 #include "metrics/queue_config.h"
 #include "metrics/queue_reader.h"
+#include "metrics/queue_search.h"
 #include "metrics/redis/event_loop.h"
 #include "metrics/redis/redis_observer.h"
 #include "metrics/redis/redis_options.h"
@@ -44,7 +45,7 @@ class QueueMetricProvider final : public MetricProvider {
   void Get(MetricQuery query, MetricCallback callback) override;
   std::vector<std::string> List() const override;
 
-  void GetHolders(const MetricQuery& query, HoldersCallback callback) override;
+  void GetHolders(MetricQuery query, HoldersCallback callback) override;
 
   /// Each Redis with whether it is connected, sorted by name. Never blocks.
   std::vector<std::pair<std::string, redis::SourceStatus>> Sources() const;
@@ -53,7 +54,7 @@ class QueueMetricProvider final : public MetricProvider {
   /// What one configuration says. Constant.
   struct Snapshot {
     QueueCatalog catalog;
-    std::map<std::string, redis::RedisSource*, std::less<>> sources;
+    RedisSources sources;
     /// Of its sources.
     std::vector<std::shared_ptr<const void>> in_use;
   };
@@ -69,6 +70,7 @@ class QueueMetricProvider final : public MetricProvider {
   using Layouts = std::map<std::pair<std::string, LayoutOptions>, std::shared_ptr<const QueueLayout>>;
 
   class Query;
+  class HoldersQuery;
 
   std::shared_ptr<const Snapshot> Current() const;
 

@@ -69,7 +69,8 @@ struct QueueReader::Flight {
 
   // Guarded by mutex_ of the reader.
   std::vector<Waiting> others{};
-  std::optional<Clock::time_point> deadline{};  // Once it has begun.
+  std::optional<Clock::time_point> began{};
+  Clock::time_point deadline{};  // Once it has begun.
 
   std::size_t commands = 0;  // In the latest round.
   std::vector<std::shared_ptr<const std::vector<redis::Reply>>> received{};
@@ -142,7 +143,10 @@ class QueueReader::Group : public std::enable_shared_from_this<Group> {
   /// Its turn has come.
   void Start(Clock::time_point now, Clock::time_point limit) {
     deadline_ = std::min(now + kind_.source->timeout(), limit);
-    for (Flight& flight : flights_) flight.deadline = deadline_;
+    for (Flight& flight : flights_) {
+      flight.began = now;
+      flight.deadline = deadline_;
+    }
   }
 
   // Without it:
@@ -340,7 +344,8 @@ class QueueReader::Group : public std::enable_shared_from_this<Group> {
   std::atomic<std::size_t> in_flight_ = 0;
 };
 
-void QueueReader::Read(std::vector<QueueQuestion> questions, Clock::time_point deadline, ReadCallback callback) {
+void QueueReader::Read(std::vector<QueueQuestion> questions, Clock::time_point deadline, ReadCallback callback,
+                       Clock::time_point not_before) {
   const auto request = std::make_shared<Request>(questions.size(), std::move(callback));
   std::vector<GroupPtr> ready;  // Few.
   std::vector<std::size_t> refused;
@@ -350,7 +355,7 @@ void QueueReader::Read(std::vector<QueueQuestion> questions, Clock::time_point d
     const auto now = Clock::now();  // So that of two flights with all the time of a source, the first ends first.
     try {
       for (; asked < questions.size(); ++asked) {
-        const bool is_asked = Put(questions[asked], {request, asked}, now, deadline, ready);
+        const bool is_asked = Put(questions[asked], {request, asked}, {not_before, now, deadline}, ready);
         if (!is_asked) refused.push_back(asked);
       }
     } catch (const std::bad_alloc&) {  // What is not asked then is answered below.
@@ -368,16 +373,19 @@ void QueueReader::Read(std::vector<QueueQuestion> questions, Clock::time_point d
   for (; asked < questions.size(); ++asked) request->Take(asked, NoMemory());
 }
 
-bool QueueReader::Put(QueueQuestion& question, const Waiting& waiting, Clock::time_point now,
-                      Clock::time_point deadline, std::vector<GroupPtr>& ready) {
+bool QueueReader::Put(QueueQuestion& question, const Waiting& waiting, const Times& times,
+                      std::vector<GroupPtr>& ready) {
   const auto timeout = question.source->timeout();
-  const bool is_hurried = deadline < now + timeout;
-  const auto wanted_until = std::min(deadline, now + kTimeoutsForTurn * timeout);
+  const bool is_hurried = times.deadline < times.now + timeout;
+  const auto wanted_until = std::min(times.deadline, times.now + kTimeoutsForTurn * timeout);
   if (const auto same = flights_.find(&question); same != flights_.end()) {
     Flight& flight = *same->second;
-    if (flight.deadline ? *flight.deadline <= std::min(deadline, now + timeout) : !is_hurried) {
+    const bool answers_us = flight.began ? *flight.began >= times.not_before &&
+                                               flight.deadline <= std::min(times.deadline, times.now + timeout)
+                                         : !is_hurried;
+    if (answers_us) {
       flight.others.push_back(waiting);
-      if (!flight.deadline) flight.wanted_until = std::max(flight.wanted_until, wanted_until);
+      if (!flight.began) flight.wanted_until = std::max(flight.wanted_until, wanted_until);
       return true;
     }
   }
@@ -387,6 +395,7 @@ bool QueueReader::Put(QueueQuestion& question, const Waiting& waiting, Clock::ti
   Flight& flight = group->Add(std::move(question), waiting, wanted_until);
   if (is_hurried) return true;  // Others would be cut off with it.
   try {
+    flights_.erase(&flight.question);  // Whoever comes now is better off with the later answer.
     flights_.emplace(&flight.question, &flight);
   } catch (const std::bad_alloc&) {  // It is nobody else's, then.
   }

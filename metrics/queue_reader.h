@@ -41,8 +41,6 @@ struct QueueReading {
   QueueCounts counts;
   /// When it was begun: what came into the queue before is in it.
   std::chrono::system_clock::time_point timestamp;
-  /// As in MetricSample; none that a QueueReader has read.
-  bool made_up = false;
 };
 
 /// The error of one queue leaves the others alone.
@@ -59,12 +57,12 @@ class QueueReader {
 
   /// Calls back exactly once, by `deadline` and by the timeouts of the sources: in this call, or on the loop. A
   /// question that Redis owes an answer to already, by then at the latest, is not put once more: both get that answer.
-  /// It must have been put by somebody who gave Redis all the time it may take: the hurry of one is not that of others,
-  /// nor an error of Redis. Queues that share keys are read in turns by all who are in no hurry: a turn may be waited
+  /// It must have been put no earlier than `not_before`, and by somebody who gave Redis all the time it may take: the
+  /// hurry of one is not that of others, nor an error of Redis. Queues that share keys are read in turns by all who are in no hurry: a turn may be waited
   /// for for two timeouts, and then that of the source counts. `questions` are one at least. Throws std::bad_alloc;
   /// then it does not call back.
-  void Read(std::vector<QueueQuestion> questions, std::chrono::steady_clock::time_point deadline,
-            ReadCallback callback);
+  void Read(std::vector<QueueQuestion> questions, std::chrono::steady_clock::time_point deadline, ReadCallback callback,
+            std::chrono::steady_clock::time_point not_before = std::chrono::steady_clock::time_point::min());
 
  private:
   using Clock = std::chrono::steady_clock;
@@ -90,6 +88,12 @@ class QueueReader {
     bool TakesTurns() const { return sharing != nullptr && !is_hurried; }
   };
 
+  struct Times {
+    Clock::time_point not_before;
+    Clock::time_point now;
+    Clock::time_point deadline;
+  };
+
   struct AsQuestions {
     bool operator()(const QueueQuestion* a, const QueueQuestion* b) const { return *a < *b; }
   };
@@ -97,8 +101,7 @@ class QueueReader {
   // With mutex_ held. Groups that can begin are added to `ready`. Both throw std::bad_alloc; then nothing is asked.
 
   /// False: too much waits already.
-  bool Put(QueueQuestion& question, const Waiting& waiting, Clock::time_point now, Clock::time_point deadline,
-           std::vector<GroupPtr>& ready);
+  bool Put(QueueQuestion& question, const Waiting& waiting, const Times& times, std::vector<GroupPtr>& ready);
   /// Null: as above.
   Group* GroupFor(const GroupKind& kind, std::vector<GroupPtr>& ready);
 
@@ -111,7 +114,7 @@ class QueueReader {
   redis::RedisObserver& observer_;
 
   std::mutex mutex_;
-  /// By what each asks. A group owns its flights until they have landed.
+  /// By what each asks, the latest of each. A group owns its flights until they have landed.
   std::map<const QueueQuestion*, Flight*, AsQuestions> flights_;  // Guarded by mutex_.
   /// Whose turn is taken, and what is gathered for the next ones.
   std::map<GroupKind, std::deque<GroupPtr>> turns_;  // Guarded by mutex_.

@@ -11,16 +11,10 @@
 
 namespace server::zero {
 
-QueueReading Sum(const std::vector<metrics::MetricSample>& samples, std::chrono::system_clock::time_point begin) {
+QueueReading Sum(const std::vector<metrics::MetricSample>& samples) {
   constexpr std::int64_t kLargest = std::numeric_limits<std::int64_t>::max();
   std::int64_t sum = 0;
   for (const metrics::MetricSample& sample : samples) {
-    if (sample.made_up) {
-      return {.value = {}, .doubt = "the value is made up, for the queue cannot be read"};
-    }
-    if (sample.timestamp < begin) {
-      return {.value = {}, .doubt = "the value was read before it was asked for"};
-    }
     sum = sample.value > kLargest - sum ? kLargest : sum + sample.value;
   }
   return samples.empty() ? QueueReading{.value = {}, .doubt = "no queue was read"}
@@ -41,9 +35,9 @@ struct Arrivals {
   std::size_t missing;                 // Guarded by mutex.
 };
 
-QueueReading ReadingOf(const metrics::MetricResult& result, std::chrono::system_clock::time_point begin) {
+QueueReading ReadingOf(const metrics::MetricResult& result) {
   if (const auto* samples = std::get_if<std::vector<metrics::MetricSample>>(&result)) {
-    return Sum(*samples, begin);
+    return Sum(*samples);
   }
   if (const auto* unknown = std::get_if<metrics::MetricNotFound>(&result)) {
     return {.value = {}, .doubt = unknown->text};
@@ -58,12 +52,12 @@ ReadQueues ReadFrom(metrics::MetricProvider& provider) {
     const auto arrivals = std::make_shared<Arrivals>();
     arrivals->readings.resize(queries.size(), {.value = {}, .doubt = "the value did not come in time"});
     arrivals->missing = queries.size();
+    const auto begin = std::chrono::steady_clock::now();
     for (std::size_t i = 0; i < queries.size(); ++i) {
-      const auto begin = std::chrono::system_clock::now();
-      provider.Get({queries[i].ns, queries[i].metric, queries[i].selector, kNoHurry},
-                   [arrivals, i, begin](const metrics::MetricResult& result) {
+      provider.Get({queries[i].ns, queries[i].metric, queries[i].selector, kNoHurry, begin},
+                   [arrivals, i](const metrics::MetricResult& result) {
                      const std::lock_guard lock(arrivals->mutex);
-                     arrivals->readings[i] = ReadingOf(result, begin);
+                     arrivals->readings[i] = ReadingOf(result);
                      if (--arrivals->missing == 0) {
                        arrivals->all_arrived.notify_one();
                      }
@@ -79,7 +73,7 @@ ReadHolders ReadHoldersFrom(metrics::MetricProvider& provider) {
   return [&provider](const QueueQuery& query, std::chrono::steady_clock::time_point deadline) -> HoldersReading {
     const auto promise = std::make_shared<std::promise<metrics::HoldersResult>>();
     auto future = promise->get_future();
-    provider.GetHolders({query.ns, query.metric, query.selector, kNoHurry},
+    provider.GetHolders({query.ns, query.metric, query.selector, kNoHurry, std::chrono::steady_clock::now()},
                         [promise](metrics::HoldersResult result) { promise->set_value(std::move(result)); });
     if (future.wait_until(deadline) != std::future_status::ready) {
       return {.workers = {}, .doubt = "the answer did not come in time"};

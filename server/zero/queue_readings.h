@@ -42,14 +42,13 @@ struct HoldersReading {
 using ReadHolders =
     std::function<HoldersReading(const QueueQuery& query, std::chrono::steady_clock::time_point deadline)>;
 
-/// Reads from `provider`, which must outlive the function. A value that is held from before the call, or made up, is a
-/// doubt.
+/// Reads from `provider`, which must outlive the function. Only what is read after the call counts.
 ReadQueues ReadFrom(metrics::MetricProvider& provider);
 
 /// As ReadFrom().
 ReadHolders ReadHoldersFrom(metrics::MetricProvider& provider);
 
-/// The sum of samples that were all really read, after `begin`; else a doubt.
-QueueReading Sum(const std::vector<metrics::MetricSample>& samples, std::chrono::system_clock::time_point begin);
+/// A doubt if there are none.
+QueueReading Sum(const std::vector<metrics::MetricSample>& samples);
 
 }  // namespace server::zero

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "metrics/metric_provider.h"
@@ -41,8 +42,8 @@ class FakeMetricProvider final : public metrics::MetricProvider {
     callback(found->second);
   }
 
-  void GetHolders(const metrics::MetricQuery& query, metrics::HoldersCallback callback) override {
-    asked = query;
+  void GetHolders(metrics::MetricQuery query, metrics::HoldersCallback callback) override {
+    asked = std::move(query);
     if (slow) {
       return;
     }

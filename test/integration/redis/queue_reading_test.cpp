@@ -32,10 +32,12 @@ metrics::MetricQuery Query(const std::string& selector) {
 class Provider {
  public:
   Provider(const RedisServer& server, RecordingObserver& observer, std::string_view layout = "by-type")
+      : Provider(server, observer, metrics::ConfigOfEveryKey(*metrics::FindLayoutKind(layout), {})) {}
+
+  Provider(const RedisServer& server, RecordingObserver& observer, metrics::QueueConfig config)
       : provider_(loop_, observer, [&server](const metrics::SourceConfig& source) {
           return metrics::redis::RedisOptions{.endpoint = server.endpoint(), .timeout = kLong, .name = source.name};
         }) {
-    auto config = metrics::ConfigOfEveryKey(*metrics::FindLayoutKind(layout), {});
     config.sources.push_back(
         {.name = std::string(metrics::kDefaultSource), .servers = server.endpoint(), .credentials = {}, .tls = {}});
     provider_.Use(std::move(config));
@@ -134,6 +136,22 @@ TEST_CASE("who holds the jobs of queues is known, in doubt, or nobody's business
   server.Command({"DEL", "rq:workers:b"});
   server.Command({"SET", "rq:workers:b", "not a set"});
   CHECK(ErrorOf([&] { rq.GetHolders(Query("queue in (a,b)")); }).kind() == UnavailableKind::kWrongType);
+}
+
+TEST_CASE("who holds the jobs of a pattern's queues is asked of all that its registry names", "[redis]") {
+  RedisServer server;
+  server.Command({"SADD", "rq:queues", "rq:queue:a", "rq:queue:b"});
+  server.Command({"SADD", "rq:workers:b", "rq:worker:of-b"});
+  server.Command({"HSET", "rq:worker:of-b", "hostname", "pod-b", "state", "busy"});
+  RecordingObserver observer;
+  const std::string yaml = R"(
+queues:
+  - {name: a, layout: rq, labels: {team: red}}
+  - {pattern: '*', layout: rq, labels: {team: red}}
+)";
+  Provider provider(server, observer,
+                    std::get<metrics::QueueConfig>(metrics::ParseQueueConfig(yaml, metrics::RedisInFile::kMustNot)));
+  CHECK(provider.GetHolders(Query("team=red")) == std::vector<std::string>{"pod-b"});
 }
 
 TEST_CASE("a key that is no queue is an error, and spoils the answer it is part of but no other", "[redis]") {

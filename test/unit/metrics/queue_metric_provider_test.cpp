@@ -23,16 +23,20 @@ TEST_CASE("what the configuration makes up for a queue that cannot be read says 
   config.queues.front().settings.on_error.value = 3;
   config.sources.push_back({.name = std::string(kDefaultSource), .servers = nobody, .credentials = {}, .tls = {}});
   provider.Use(std::move(config));
-  std::promise<MetricResult> promise;
-  provider.Get({.ns = "ns",
-                .metric = "redis_queue_length",
-                .selector = LabelSelector::Parse("queue=jobs"),
-                .deadline = std::chrono::steady_clock::now() + std::chrono::seconds(30)},
-               [&promise](MetricResult result) { promise.set_value(std::move(result)); });
-  const auto samples = std::get<std::vector<MetricSample>>(promise.get_future().get());
+  const auto get = [&provider](std::chrono::steady_clock::time_point not_before) {
+    std::promise<MetricResult> promise;
+    provider.Get({.ns = "ns",
+                  .metric = "redis_queue_length",
+                  .selector = LabelSelector::Parse("queue=jobs"),
+                  .deadline = std::chrono::steady_clock::now() + std::chrono::seconds(30),
+                  .not_before = not_before},
+                 [&promise](MetricResult result) { promise.set_value(std::move(result)); });
+    return promise.get_future().get();
+  };
+  const auto samples = std::get<std::vector<MetricSample>>(get(std::chrono::steady_clock::time_point::min()));
   REQUIRE(samples.size() == 1);
   CHECK(samples[0].value == 3);
-  CHECK(samples[0].made_up);
+  CHECK(std::holds_alternative<MetricUnavailable>(get(std::chrono::steady_clock::now())));
 }
 
 }  // namespace

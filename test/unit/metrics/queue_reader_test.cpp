@@ -254,6 +254,37 @@ TEST_CASE("requests for queues that share keys take turns, and those that wait a
   CHECK(source.Unanswered().empty());
 }
 
+TEST_CASE("who wants news shares an answer only with those who asked since then", "[metrics]") {
+  PatientSource source;
+  test::RecordingObserver observer;
+  QueueReader reader(observer);
+  const auto layout = std::make_shared<RoundsLayout>(1, true);
+  std::string answered;
+  const auto read = [&](const std::string& who, std::chrono::steady_clock::time_point not_before) {
+    reader.Read(
+        {{&source, layout, "q", {.waiting = true}}}, std::chrono::steady_clock::time_point::max(),
+        [&answered, who](const std::vector<QueueOutcome>& outcomes) {
+          REQUIRE(std::holds_alternative<QueueReading>(outcomes.at(0)));
+          answered += who;
+        },
+        not_before);
+  };
+  constexpr auto kAnyTime = std::chrono::steady_clock::time_point::min();
+  read("a", kAnyTime);
+  std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  const auto now = std::chrono::steady_clock::now();
+  read("b", now);
+  read("c", now);
+  read("d", kAnyTime);
+  CHECK(source.Unanswered() == Texts{"LLEN q;", "LLEN q;"});
+  source.Answer();
+  CHECK(answered == "a");
+  read("e", now);
+  CHECK(source.Unanswered() == Texts{"LLEN q;"});
+  source.Answer();
+  CHECK(answered == "abcde");
+}
+
 TEST_CASE("what Redis refuses one of the queues that are read in one transaction is not refused the others",
           "[metrics]") {
   PatientSource source;

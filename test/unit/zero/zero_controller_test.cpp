@@ -745,7 +745,6 @@ class Queues final : public metrics::MetricProvider {
   /// Called for each reading.
   std::function<bool()> fails = [] { return false; };
   std::function<bool()> is_held = [] { return false; };
-  std::function<bool()> is_made_up = [] { return false; };
 
   /// From now on, a reading can be held from this moment.
   void Remember() { before_.push_back({Samples(waiting), Samples(waiting + busy)}); }
@@ -755,15 +754,12 @@ class Queues final : public metrics::MetricProvider {
     if (fails()) {
       return callback(metrics::MetricUnavailable{metrics::UnavailableKind::kConnection, "Redis is down"});
     }
-    if (is_held() && !before_.empty()) {
+    if (!query.TakesOnlyNew() && is_held() && !before_.empty()) {
       return callback(before_[before_.size() - 1 - std::min<std::size_t>(before_.size() - 1, 5)][metric]);
-    }
-    if (is_made_up()) {
-      return callback(Answer{{{}, 3, std::chrono::system_clock::now(), true}});
     }
     callback(Samples(metric == 0 ? waiting : waiting + busy));
   }
-  void GetHolders(const metrics::MetricQuery& /*query*/, metrics::HoldersCallback callback) override {
+  void GetHolders(metrics::MetricQuery /*query*/, metrics::HoldersCallback callback) override {
     callback(metrics::MetricNotFound{"nobody notes it"});
   }
   std::vector<std::string> List() const override { return {"redis_queue_length", "redis_queue_waiting"}; }
@@ -790,7 +786,6 @@ class World {
     cluster_.answered = [this](const ApiRequest&) { After(); };
     queues_.fails = [this] { return Chance(faults_); };
     queues_.is_held = [this] { return Chance(faults_ / 2); };
-    queues_.is_made_up = [this] { return Chance(faults_ / 2); };
     servers_[0].leads = true;
     for (Server& server : servers_) {
       server.controller = MakeController(server);
