@@ -36,10 +36,7 @@ void OrNoMemory(const Callback& callback, Act act) {
 class QueueMetricProvider::HoldersQuery : public std::enable_shared_from_this<HoldersQuery> {
  public:
   HoldersQuery(QueueMetricProvider& provider, MetricQuery query, HoldersCallback callback)
-      : provider_(provider),
-        snapshot_(provider.Current()),
-        query_(std::move(query)),
-        callback_(std::move(callback)) {}
+      : provider_(provider), snapshot_(provider.Current()), query_(std::move(query)), callback_(std::move(callback)) {}
 
   void Begin() {
     FindQueues({snapshot_->catalog, snapshot_->sources, provider_.observer_, query_, QueueMetric::kWaiting},

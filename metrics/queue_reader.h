@@ -58,9 +58,9 @@ class QueueReader {
   /// Calls back exactly once, by `deadline` and by the timeouts of the sources: in this call, or on the loop. A
   /// question that Redis owes an answer to already, by then at the latest, is not put once more: both get that answer.
   /// It must have been put no earlier than `not_before`, and by somebody who gave Redis all the time it may take: the
-  /// hurry of one is not that of others, nor an error of Redis. Queues that share keys are read in turns by all who are in no hurry: a turn may be waited
-  /// for for two timeouts, and then that of the source counts. `questions` are one at least. Throws std::bad_alloc;
-  /// then it does not call back.
+  /// hurry of one is not that of others, nor an error of Redis. Queues that share keys are read in turns by all who are
+  /// in no hurry: a turn may be waited for for two timeouts, and then that of the source counts. `questions` are one at
+  /// least. Throws std::bad_alloc; then it does not call back.
   void Read(std::vector<QueueQuestion> questions, std::chrono::steady_clock::time_point deadline, ReadCallback callback,
             std::chrono::steady_clock::time_point not_before = std::chrono::steady_clock::time_point::min());
 

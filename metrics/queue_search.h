@@ -1,5 +1,5 @@
-// Finds the queues that a request is about. Those of a pattern that the selector does not name are first looked up in the
-// registry that their framework keeps.
+// Finds the queues that a request is about. Those of a pattern that the selector does not name are first looked up in
+// the registry that their framework keeps.
 #pragma once
 
 #include <functional>
@@ -33,8 +33,8 @@ struct QueueSearch {
 /// As QueueCatalog::Find().
 using FoundQueues = std::variant<std::vector<Queue>, MetricNotFound, MetricUnavailable>;
 
-/// Calls back exactly once: in this call, or on the loop. `callback` must not throw. Throws std::bad_alloc; then it does
-/// not call back.
+/// Calls back exactly once: in this call, or on the loop. `callback` must not throw. Throws std::bad_alloc; then it
+/// does not call back.
 void FindQueues(const QueueSearch& search, std::function<void(FoundQueues)> callback);
 
 }  // namespace metrics

@@ -17,11 +17,14 @@ constexpr std::chrono::minutes kBetweenWrites{1};
 // As long as kube-apiserver keeps Events.
 constexpr std::chrono::hours kForgetAfter{1};
 
+/// A name as objects may have: no longer than Kubernetes takes, each of its parts ending in a letter or digit.
 std::string UniqueName(const std::string& object, EventRecorder::Clock::time_point now) {
+  constexpr std::size_t kLongest = 253;
   std::array<char, 24> suffix{};
   const auto nanos = std::chrono::duration_cast<std::chrono::nanoseconds>(now.time_since_epoch()).count();
   std::snprintf(suffix.data(), suffix.size(), ".%llx", static_cast<unsigned long long>(nanos));
-  return object + suffix.data();
+  const std::string beginning = object.substr(0, kLongest - suffix.size());
+  return beginning.substr(0, beginning.find_last_not_of("-.") + 1) + suffix.data();
 }
 
 }  // namespace

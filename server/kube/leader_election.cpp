@@ -27,7 +27,7 @@ LeaderElection::LeaderElection(std::shared_ptr<Api> api, LeaderElectionOptions o
 LeaderElection::~LeaderElection() {
   thread_.request_stop();
   thread_.join();
-  if (LeadsUntil() > steady_clock::now()) {
+  if (writes_ || LeadsUntil() > steady_clock::now()) {
     Resign();
   }
 }
@@ -77,7 +77,10 @@ void LeaderElection::Attempt(const std::stop_token& stop) {
     wanted.transitions = found.version.empty() ? 0 : found.transitions + 1;
   }
   const auto sent = steady_clock::now();
-  if (Write(wanted, deadline, stop)) {
+  writes_ = true;
+  const bool written = Write(wanted, deadline, stop);
+  writes_ = false;
+  if (written) {
     SetLeadsUntil(sent + options_.renew_deadline);
   }
 }
@@ -90,7 +93,7 @@ void LeaderElection::Resign() try {
     record.duration = seconds(1);  // A duration must be positive.
     Write(record, deadline, {});
   }
-} catch (const ApiError& error) {
+} catch (const std::exception& error) {
   listener_.on_failure(error.what());
 }
 

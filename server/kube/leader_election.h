@@ -80,6 +80,8 @@ class LeaderElection {
   Record observed_;
   Deadline observed_at_;
   std::string told_leader_;
+  /// A write is under way, or nobody knows what became of it.
+  bool writes_ = false;
 
   mutable std::mutex mutex_;
   Deadline leads_until_;  // Guarded by mutex_.

@@ -9,6 +9,9 @@
 namespace server::zero {
 namespace {
 
+// A large target has many pages of pods.
+constexpr std::chrono::seconds kListPatience{5};
+
 bool CanGoOnWith(char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); }
 
 }  // namespace
@@ -41,7 +44,7 @@ std::vector<Pod> PodClient::List(const std::string& ns, const std::string& selec
   std::vector<Pod> pods;
   const kube::Collection collection{.path = "/api/v1/namespaces/" + ns + "/pods",
                                     .selector = "labelSelector=" + kube::Escaped(selector)};
-  kube::ListAll(*api_, collection, TargetClient::Soon(), stop, [&](const kube::Json& pod) {
+  kube::ListAll(*api_, collection, std::chrono::steady_clock::now() + kListPatience, stop, [&](const kube::Json& pod) {
     const kube::Json metadata = pod["metadata"];
     const std::string phase = pod["status"]["phase"].String();
     if (metadata["deletionTimestamp"].String().empty() && phase != "Succeeded" && phase != "Failed") {

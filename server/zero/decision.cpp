@@ -71,6 +71,9 @@ Decision DecideAboveZero(const ManagedHpa& hpa, const Observation& seen, const M
   if (replicas > hpa.min_replicas) {
     return Nothing("the HPA has not come down to its minReplicas yet");
   }
+  if (hpa.is_stuck) {
+    return Nothing("the HPA says that it cannot scale: its condition ScalingActive is False");
+  }
   if (!seen.demand.IsComplete()) {
     return Nothing("a queue cannot be read");
   }
@@ -135,13 +138,14 @@ Decision Decide(const ManagedHpa& hpa, const Observation& seen, const Memory& me
   return *seen.replicas == 0 ? DecideAtZero(hpa, seen, memory) : DecideAboveZero(hpa, seen, memory, *seen.replicas);
 }
 
-std::int32_t SizeFor(const ManagedHpa& hpa, const Demand& demand) {
+std::int32_t SizeFor(const ManagedHpa& hpa, const Demand& demand, std::int32_t replicas) {
   double wanted = 0;
   for (std::size_t i = 0; i < demand.values.size(); ++i) {
     if (const auto& value = demand.values[i]) {
       constexpr double kMilli = 1000;
+      const double times = hpa.queues[i].is_average ? 1 : std::max(replicas, 1);
       const auto target = static_cast<double>(hpa.queues[i].target_milli);
-      wanted = std::max(wanted, std::ceil(static_cast<double>(*value) * kMilli / target));
+      wanted = std::max(wanted, std::ceil(static_cast<double>(*value) * kMilli * times / target));
     }
   }
   return Within(hpa, wanted >= kMostReplicas ? kMostReplicas : static_cast<std::int32_t>(wanted));
@@ -152,7 +156,7 @@ std::optional<std::int32_t> SizeFromZero(const ManagedHpa& hpa, const Demand& de
     return std::nullopt;
   }
   // Where its first step is none at all, as with a percentage, the HPA would stay at 0 for ever.
-  return Within(hpa, std::min(SizeFor(hpa, demand), std::max(*hpa.first_step, 1)));
+  return Within(hpa, std::min(SizeFor(hpa, demand, 0), std::max(*hpa.first_step, 1)));
 }
 
 }  // namespace server::zero

@@ -62,9 +62,10 @@ struct Decision {
 /// `memory` knows `seen` already. Never scales down what is in doubt, and wakes on any reading that is there.
 Decision Decide(const ManagedHpa& hpa, const Observation& seen, const Memory& memory);
 
-/// The size that the HPA comes to in the end: the largest of ceil(value / target), within its limits. As for the HPA,
-/// what is in doubt counts for nothing; it does not scale down then.
-std::int32_t SizeFor(const ManagedHpa& hpa, const Demand& demand);
+/// The size that the HPA wants for a target of `replicas`: the largest of ceil(value / target), times `replicas` where
+/// the target is one for all pods, within its limits. As for the HPA, what is in doubt counts for nothing; it does not
+/// scale down then.
+std::int32_t SizeFor(const ManagedHpa& hpa, const Demand& demand, std::int32_t replicas);
 
 /// The size that the HPA would give a target at 0, and at least 1 if any value is positive: the largest of
 /// ceil(value / target), within its limits and the first step of its behaviour. Nothing if that forbids scaling up.

@@ -153,13 +153,15 @@ void ReadMetric(const Json& metric, std::span<const std::string> our_metrics, Ma
     return;
   }
   const Json target = source["target"];
-  const std::string quantity = target[target["type"].String() == "Value" ? "value" : "averageValue"].String();
+  const bool is_average = target["type"].String() != "Value";
+  const std::string quantity = target[is_average ? "averageValue" : "value"].String();
   const auto milli = wire::ParseMilli(quantity);
   if (!milli || *milli == 0) {
     hpa.problems.push_back("the target \"" + quantity + "\" of " + name + " is not a positive quantity");
     return;
   }
-  hpa.queues.push_back({name, metrics::LabelSelector::Parse(SelectorText(source["metric"]["selector"])), *milli});
+  hpa.queues.push_back(
+      {name, metrics::LabelSelector::Parse(SelectorText(source["metric"]["selector"])), *milli, is_average});
 } catch (const metrics::LabelSelectorError& error) {
   hpa.problems.push_back(std::string("the selector of a metric: ") + error.what());
 }
@@ -189,8 +191,11 @@ void ReadStatus(const Json& status, ManagedHpa& hpa) {
     hpa.replicas = std::min(Int32(status["currentReplicas"], 0), Int32(status["desiredReplicas"], 0));
   }
   for (const Json& condition : conditions) {
-    if (condition["type"].String() == "ScaledToZero") {
+    const std::string type = condition["type"].String();
+    if (type == "ScaledToZero") {
       hpa.owns_zero = condition["status"].String() == "True";
+    } else if (type == "ScalingActive") {
+      hpa.is_stuck = condition["status"].String() == "False";
     }
   }
 }

@@ -39,8 +39,10 @@ struct ZeroSettings {
 struct QueueMetric {
   std::string metric;
   metrics::LabelSelector selector;
-  /// For each pod, or for all of them: from 0 the HPA computes the same. Positive.
+  /// Positive.
   std::int64_t target_milli;
+  /// The target is for each pod (AverageValue), not for all of them (Value). From 0 the HPA computes the same.
+  bool is_average = true;
 };
 
 struct ScaleTarget {
@@ -70,6 +72,8 @@ struct ManagedHpa {
   std::optional<std::int32_t> replicas;
   /// It put the target to 0 itself, and will wake it.
   bool owns_zero = false;
+  /// It cannot scale, such as when it cannot read its metrics, or shares its pods with another HPA (AmbiguousSelector).
+  bool is_stuck = false;
 
   ZeroSettings settings;
   /// What is wrong with the annotations, and what would be right. It is then left alone.

@@ -1,5 +1,6 @@
 #include "server/zero/target_client.h"
 
+#include <algorithm>
 #include <chrono>
 
 #include "server/wire/json_writer.h"
@@ -15,7 +16,10 @@ using kube::Json;
 using wire::JsonStyle;
 using wire::JsonWriter;
 
-std::string TimeLimit(std::chrono::seconds patience) { return "?timeout=" + std::to_string(patience.count()) + "s"; }
+std::string TimeLimit(kube::Deadline deadline) {
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
+  return "?timeout=" + std::to_string(std::max(left.count(), decltype(left)::rep{1})) + "ms";
+}
 
 bool Written(const ApiResponse& response) {
   if (response.status == kube::kConflict) {
@@ -24,6 +28,8 @@ bool Written(const ApiResponse& response) {
   kube::ObjectIn(response);
   return true;
 }
+
+std::pair<std::string, std::string> KeyOf(const ScaleTarget& target) { return {target.api_version, target.kind}; }
 
 std::string PathOf(const ManagedHpa& hpa) {
   return "/apis/autoscaling/v2/namespaces/" + Escaped(hpa.ns) + "/horizontalpodautoscalers/" + Escaped(hpa.name);
@@ -34,17 +40,21 @@ std::string PathOf(const ManagedHpa& hpa) {
 TargetClient::TargetClient(std::shared_ptr<kube::Api> api) : api_(std::move(api)) {}
 
 Scale TargetClient::ReadScale(const ManagedHpa& hpa, const std::stop_token& stop) {
-  const std::string path = ScalePath(hpa, stop);
-  const Json scale = kube::ObjectIn(api_->Send({.method = "GET", .path = path, .body = {}}, Soon(), stop));
+  const ApiResponse response = api_->Send({.method = "GET", .path = ScalePath(hpa, stop), .body = {}}, Soon(), stop);
+  if (response.status == kube::kNotFound) {
+    const std::lock_guard lock(mutex_);
+    resources_.erase(KeyOf(hpa.target));  // Its version may be served no more.
+  }
+  const Json scale = kube::ObjectIn(response);
   const std::int64_t replicas = scale["spec"]["replicas"].Int().value_or(0);  // Left out while it is 0.
   return {.replicas = static_cast<std::int32_t>(replicas),
           .resource_version = scale["metadata"]["resourceVersion"].String(),
           .pod_selector = scale["status"]["selector"].String()};
 }
 
-bool TargetClient::WriteScale(const ManagedHpa& hpa, const Scale& found, std::int32_t replicas,
-                              std::chrono::seconds patience, const std::stop_token& stop) {
-  const std::string path = ScalePath(hpa, stop) + TimeLimit(patience);
+bool TargetClient::WriteScale(const ManagedHpa& hpa, const Scale& found, std::int32_t replicas, kube::Deadline deadline,
+                              const std::stop_token& stop) {
+  const std::string path = ScalePath(hpa, stop) + TimeLimit(deadline);
   std::string body;
   JsonWriter json(body, JsonStyle::kCompact);
   json.BeginObject();
@@ -62,8 +72,7 @@ bool TargetClient::WriteScale(const ManagedHpa& hpa, const Scale& found, std::in
   json.Int(replicas);
   json.EndObject();
   json.EndObject();
-  return Written(api_->Send({.method = "PUT", .path = path, .body = std::move(body)},
-                            std::chrono::steady_clock::now() + patience, stop));
+  return Written(api_->Send({.method = "PUT", .path = path, .body = std::move(body)}, deadline, stop));
 }
 
 bool TargetClient::IsUnchanged(const ManagedHpa& hpa, const std::stop_token& stop) {
@@ -96,15 +105,16 @@ bool TargetClient::WriteOwnership(const ManagedHpa& hpa, bool owns_zero, const s
   json.EndArray();
   json.EndObject();
   json.EndObject();
+  const kube::Deadline deadline = Soon();
   return Written(api_->Send({.method = "PATCH",
-                             .path = PathOf(hpa) + "/status" + TimeLimit(kPatience),
+                             .path = PathOf(hpa) + "/status" + TimeLimit(deadline),
                              .body = std::move(body),
                              .content_type = "application/strategic-merge-patch+json"},
-                            Soon(), stop));
+                            deadline, stop));
 }
 
 std::string TargetClient::ScalePath(const ManagedHpa& hpa, const std::stop_token& stop) {
-  const std::pair key(hpa.target.api_version, hpa.target.kind);
+  const std::pair key = KeyOf(hpa.target);
   const auto path = [&](const Resource& resource) {
     return resource.root + "/namespaces/" + Escaped(hpa.ns) + "/" + Escaped(resource.name) + "/" +
            Escaped(hpa.target.name) + "/scale";

@@ -39,7 +39,7 @@ class TargetClient {
   Scale ReadScale(const ManagedHpa& hpa, const std::stop_token& stop);
 
   /// Whether it was written: not if the target has changed since `found`.
-  bool WriteScale(const ManagedHpa& hpa, const Scale& found, std::int32_t replicas, std::chrono::seconds patience,
+  bool WriteScale(const ManagedHpa& hpa, const Scale& found, std::int32_t replicas, kube::Deadline deadline,
                   const std::stop_token& stop);
 
   /// Whether the HPA has neither changed nor gone since.

@@ -7,6 +7,14 @@
 #include <utility>
 
 namespace server::zero {
+namespace {
+
+// Tasks hang if fewer of them begin in this time than there are hands. Others then get hands of their own.
+constexpr std::chrono::milliseconds kHang{200};
+// Of all runs. More are only begun with.
+constexpr std::size_t kMostHands = 32;
+
+}  // namespace
 
 /// The tasks of one Run().
 struct TaskRunner::Batch {
@@ -24,21 +32,38 @@ void TaskRunner::Run(std::vector<std::function<void()>> tasks, std::chrono::stea
   const std::size_t hands = std::min(hands_, tasks.size());
   batch->tasks = std::move(tasks);
   try {
-    for (std::size_t i = 0; i < hands; ++i) {
-      at_work_.push_back({batch, std::jthread([batch] { Work(*batch); })});
-    }
+    AddHands(batch, hands);
   } catch (const std::system_error&) {
     Work(*batch);  // Without another thread it takes as long as it takes.
   }
-  {
+  for (std::size_t begun = 0;;) {
     std::unique_lock lock(batch->mutex);
-    batch->ended.wait_until(lock, deadline, [&] { return batch->HasEnded(); });
-    batch->tasks.resize(batch->next);
+    const auto now = std::chrono::steady_clock::now();
+    if (batch->ended.wait_until(lock, std::min(deadline, now + kHang), [&] { return batch->HasEnded(); }) ||
+        std::chrono::steady_clock::now() >= deadline) {
+      batch->tasks.resize(batch->next);
+      break;
+    }
+    const bool hang = batch->next < std::min(begun + hands_, batch->tasks.size());
+    begun = batch->next;
+    lock.unlock();
+    if (hang && at_work_.size() < kMostHands) {
+      try {
+        AddHands(batch, std::min(hands_, kMostHands - at_work_.size()));
+      } catch (const std::system_error&) {  // Those that are there go on.
+      }
+    }
   }
   std::erase_if(at_work_, [](const Hand& hand) {
     const std::lock_guard lock(hand.batch->mutex);
     return hand.batch->HasEnded();
   });
+}
+
+void TaskRunner::AddHands(const std::shared_ptr<Batch>& batch, std::size_t count) {
+  for (std::size_t i = 0; i < count; ++i) {
+    at_work_.push_back({batch, std::jthread([batch] { Work(*batch); })});
+  }
 }
 
 void TaskRunner::Work(Batch& batch) {

@@ -13,7 +13,7 @@ namespace server::zero {
 /// For one thread at a time. Its end waits for the tasks that are under way.
 class TaskRunner {
  public:
-  /// `hands` tasks of one Run() are under way at once.
+  /// `hands` tasks of one Run() are under way at once, and more where they seem to hang.
   explicit TaskRunner(std::size_t hands) : hands_(hands) {}
 
   /// Begins `tasks` in their order, and returns when all have ended. At `deadline` it returns all the same: what is
@@ -28,6 +28,8 @@ class TaskRunner {
   };
 
   static void Work(Batch& batch);
+  /// Throws std::system_error when there are no more threads.
+  void AddHands(const std::shared_ptr<Batch>& batch, std::size_t count);
 
   const std::size_t hands_;
   std::vector<Hand> at_work_;

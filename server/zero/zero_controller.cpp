@@ -29,13 +29,22 @@ std::string KeyOf(const kube::Json& hpa) {
   return hpa["metadata"]["namespace"].String() + "/" + hpa["metadata"]["name"].String();
 }
 
+/// Whether idle pods are to go first. Not while nothing may be done: marks would stay on pods that are busy no more.
+bool SparesBusy(const ManagedHpa& hpa) {
+  return hpa.settings.spare_busy && hpa.problems.empty() && !hpa.settings.paused && hpa.settings.paused_at != 0;
+}
+
 bool WorthReading(const ManagedHpa& hpa) {
-  return hpa.problems.empty() && !hpa.settings.paused && !hpa.settings.paused_at;
+  return hpa.problems.empty() && !hpa.settings.paused && (!hpa.settings.paused_at || SparesBusy(hpa));
+}
+
+bool HaveOneTarget(const ManagedHpa& hpa, const ManagedHpa& other) {
+  return hpa.ns == other.ns && hpa.target == other.target;
 }
 
 /// Whether `hpa` looks after the marks on the pods that those of `other` are on.
 bool SparesPodsOf(const ManagedHpa& hpa, const ManagedHpa& other) {
-  return hpa.settings.spare_busy && hpa.ns == other.ns && hpa.target == other.target;
+  return SparesBusy(hpa) && HaveOneTarget(hpa, other);
 }
 
 /// What the events about an act are called.
@@ -85,7 +94,10 @@ void ZeroController::BackOff::Fail(TimePoint now) {
 ZeroController::ZeroController(ZeroControllerOptions options, ZeroObserver& observer)
     : options_(std::move(options)), observer_(observer), targets_(options_.api), pods_(options_.api), runner_(kHands) {}
 
-void ZeroController::OnList() { listing_.emplace(); }
+void ZeroController::OnList() {
+  watch_in_doubt_ = true;
+  listing_.emplace();
+}
 
 void ZeroController::OnHpa(const kube::Json& hpa, bool gone) {
   auto parsed = gone ? std::nullopt : ParseManagedHpa(hpa, options_.our_metrics);
@@ -141,7 +153,7 @@ std::vector<std::shared_ptr<ZeroController::Tracked>> ZeroController::Refresh() 
     if (found != hpas_.end() && found->second.uid == entry.second->uid) {
       return false;
     }
-    if (entry.second->hpa.settings.spare_busy) {
+    if (SparesBusy(entry.second->hpa)) {
       released_.push_back(entry.second);
     }
     return true;
@@ -151,7 +163,7 @@ std::vector<std::shared_ptr<ZeroController::Tracked>> ZeroController::Refresh() 
     if (tracked && tracked->claimed) {
       continue;
     }
-    if (tracked && tracked->hpa.settings.spare_busy && !SparesPodsOf(hpa, tracked->hpa)) {
+    if (tracked && SparesBusy(tracked->hpa) && !SparesPodsOf(hpa, tracked->hpa)) {
       released_.push_back(std::exchange(tracked, nullptr));
     }
     if (!tracked) {
@@ -205,6 +217,7 @@ std::vector<ZeroController::Task> ZeroController::TasksFor(std::span<const std::
     const bool needy = NeedsWorkers(tracked->hpa, tracked->demand);
     if (needy && !tracked->needy) {
       tracked->replicas.reset();  // What begins to matter is looked at.
+      tracked->acting = {};       // What failed before has nothing to do with it.
     }
     tracked->needy = needy;
     const Decision decision = Look(*tracked);
@@ -221,9 +234,11 @@ std::vector<ZeroController::Task> ZeroController::TasksFor(std::span<const std::
       to_spare.push_back(tracked);
     }
   }
-  // Others need not wait for what failed before, nor always for the same ones' pods.
-  std::stable_partition(to_handle.begin(), to_handle.end(),
-                        [](const auto& tracked) { return tracked->acting.failures == 0; });
+  // Others need not wait for what failed before, jobs not for what can wait, nor pods always for the same ones'.
+  std::ranges::stable_sort(to_handle, {}, [](const auto& tracked) {
+    const bool may_be_asleep = tracked->needy && tracked->replicas.value_or(0) == 0;
+    return std::pair(tracked->acting.failures > 0, !may_be_asleep);
+  });
   std::stable_sort(to_spare.begin(), to_spare.end(),
                    [](const auto& a, const auto& b) { return a->spared < b->spared; });
   std::vector<Task> tasks;
@@ -330,10 +345,14 @@ bool ZeroController::Rescale(Tracked& tracked, Action action, std::optional<Scal
   if (decision.action != action || patience == seconds(0)) {
     return true;
   }
-  if (action == Action::kSleep && steady_clock::now() - begin > TargetClient::kPatience) {
+  kube::Deadline deadline = steady_clock::now() + patience;
+  if (action == Action::kSleep) {  // What was read is too old before long.
+    deadline = std::min(deadline, begin + TargetClient::kPatience);
+  }
+  if (deadline <= steady_clock::now()) {
     return true;
   }
-  if (!targets_.WriteScale(tracked.hpa, *found, decision.replicas, patience, stop)) {
+  if (!targets_.WriteScale(tracked.hpa, *found, decision.replicas, deadline, stop)) {
     return false;
   }
   tracked.replicas = decision.replicas;
@@ -361,12 +380,12 @@ void ZeroController::Own(Tracked& tracked, const Decision& decision, const std::
 }
 
 bool ZeroController::Shrinks(const Tracked& tracked) {
-  const auto there = std::max(std::ssize(tracked.pods), std::ptrdiff_t{*tracked.replicas});
-  return SizeFor(tracked.hpa, tracked.demand) < there;
+  const auto there = std::max(static_cast<std::int32_t>(tracked.pods.size()), *tracked.replicas);
+  return SizeFor(tracked.hpa, tracked.demand, there) < there;
 }
 
 bool ZeroController::MustSpareBusy(const Tracked& tracked) {
-  if (!tracked.hpa.settings.spare_busy || !tracked.demand.IsComplete() || !tracked.replicas) {
+  if (!SparesBusy(tracked.hpa) || !tracked.demand.IsComplete() || !tracked.replicas) {
     return false;
   }
   return !tracked.pods_read || Shrinks(tracked) || HasMarks(tracked);

@@ -69,6 +69,9 @@ TEST_CASE("what is done follows from the target's size, the queue, and what the 
       {"no work for the whole cool-down", SomeHpa(), 0, 1, Action::kSleep},
       {"one job is work", SomeHpa(), 1, 1, Action::kNothing},
       {"the HPA has not come down yet", SomeHpa(), 0, 2, Action::kNothing},
+      {"the HPA cannot scale", With([](ManagedHpa& hpa) { hpa.is_stuck = true; }), 0, 1, Action::kNothing},
+      {"the HPA cannot scale, and nobody is there", With([](ManagedHpa& hpa) { hpa.is_stuck = true; }), 3, 0,
+       Action::kWake, 3},
       {"several pods at least", With([](ManagedHpa& hpa) { hpa.min_replicas = 3; }), 0, 3, Action::kSleep},
       {"sleeping was not asked for", With([](ManagedHpa& hpa) { hpa.settings.sleep = false; }), 0, 1, Action::kNothing},
       {"the HPA goes to zero by itself", With([](ManagedHpa& hpa) { hpa.min_replicas = 0; }), 0, 1, Action::kNothing},
@@ -177,6 +180,16 @@ class Watch {
   Observation seen_;
   Memory memory_;
 };
+
+TEST_CASE("what one pod may have is multiplied, what all may have together is a ratio") {
+  ManagedHpa hpa = SomeHpa();
+  hpa.queues[0].target_milli = 2000;
+  const Demand demand{.values = {3}, .unfinished = 3};
+  CHECK(SizeFor(hpa, demand, 6) == 2);
+  hpa.queues[0].is_average = false;
+  CHECK(SizeFor(hpa, demand, 6) == 9);
+  CHECK(SizeFor(hpa, demand, 0) == 2);
+}
 
 TEST_CASE("the cool-down counts only uninterrupted certainty, while there are replicas") {
   const ManagedHpa hpa = SomeHpa();

@@ -71,6 +71,18 @@ TEST_CASE("an HPA is read as far as it concerns us") {
   CHECK(hpa->queues[0].metric == "redis_queue_length");
   CHECK(hpa->queues[0].selector.ToString() == "a=1,b=2,!d,e,n notin (z),queue in (x,y)");
   CHECK(hpa->queues[0].target_milli == 1500);
+  CHECK_FALSE(hpa->queues[0].is_average);
+  CHECK_FALSE(hpa->is_stuck);
+}
+
+TEST_CASE("an HPA says itself that it cannot scale") {
+  const auto is_stuck = [](const std::string& status) {
+    return Parse(kWake, kQueue, "", R"({"conditions":[{"type":"ScalingActive","status":")" + status + R"("}]})")
+        ->is_stuck;
+  };
+  CHECK(is_stuck("False"));
+  CHECK_FALSE(is_stuck("True"));
+  CHECK(Parse(kWake, kQueue)->queues.at(0).is_average);
 }
 
 TEST_CASE("nobody knows the size of a target that the HPA has not looked at") {

@@ -53,5 +53,25 @@ TEST_CASE("a version that is not served is as good to us as it is to the HPA") {
   CHECK_THROWS_AS(targets.ReadScale(HpaOf({"gone/v1", "Deployment", "worker"}), {}), kube::ApiError);
 }
 
+TEST_CASE("a version that is served no more is looked for anew") {
+  bool has_beta = true;
+  const auto api = std::make_shared<test::FakeApi>([&has_beta](const ApiRequest& request) -> ApiResponse {
+    const std::string served = has_beta ? "/apis/example.com/v1beta1" : "/apis/example.com/v1";
+    if (request.path == "/apis/example.com") {
+      return {200, R"({"preferredVersion":{"version":"v1"}})", {}};
+    }
+    if (request.path == served) {
+      return {200, R"({"resources":[{"name":"workers","kind":"Worker"}]})", {}};
+    }
+    return {request.path == served + "/namespaces/ns/workers/some/scale" ? 200 : 404, "{}", {}};
+  });
+  TargetClient targets(api);
+  const ManagedHpa hpa = HpaOf({"example.com/v1beta1", "Worker", "some"});
+  targets.ReadScale(hpa, {});
+  has_beta = false;
+  CHECK_THROWS_AS(targets.ReadScale(hpa, {}), kube::ApiError);
+  CHECK_NOTHROW(targets.ReadScale(hpa, {}));
+}
+
 }  // namespace
 }  // namespace server::zero

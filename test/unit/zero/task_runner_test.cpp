@@ -36,6 +36,18 @@ TEST_CASE("tasks are done in their order, and all of them when there is time") {
   TaskRunner(5).Run({}, steady_clock::now() + hours(1));
 }
 
+TEST_CASE("tasks that hang do not keep those behind them from their turn") {
+  std::latch release(1);
+  std::atomic<bool> done = false;
+  Tasks tasks(12, [&] { release.wait(); });
+  tasks.emplace_back([&] {
+    done = true;
+    release.count_down();
+  });
+  TaskRunner(5).Run(std::move(tasks), steady_clock::now() + hours(1));
+  CHECK(done);
+}
+
 TEST_CASE("a task that takes too long goes on, what waits behind it is dropped, and the next ones do not wait for it") {
   std::latch release(1);
   std::atomic<bool> begun = false;
