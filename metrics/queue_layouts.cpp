@@ -87,6 +87,7 @@ constexpr auto kLaravel = std::to_array<LayoutOption>({
 });
 constexpr auto kHuey = std::to_array<LayoutOption>({
     {"priority", Type::kFlag, "whether it is PriorityRedisHuey"},
+    {"cleanName", Type::kFlag, "whether keys lose all characters of the name but letters, digits and _"},
 });
 
 /// Leaves `target` alone if the configuration does not say.
@@ -164,6 +165,7 @@ std::unique_ptr<const QueueLayout> MakeLaravel(const LayoutOptions& options) {
 std::unique_ptr<const QueueLayout> MakeHuey(const LayoutOptions& options) {
   layouts::HueyOptions of_layout;
   Take(options, "priority", of_layout.priority);
+  Take(options, "cleanName", of_layout.clean_name);
   return std::make_unique<layouts::Huey>(of_layout);
 }
 

@@ -1,13 +1,18 @@
 #include "metrics/layouts/bee_queue.h"
 
+#include <algorithm>
+
 #include "metrics/json.h"
 
 namespace metrics::layouts {
 namespace {
 
 std::optional<TimePoint> TimeOfJob(std::string_view json) {
-  const auto timestamp = Json::ParseJob(json)["options"]["timestamp"].Number();
-  return timestamp ? TimeFromNumber(*timestamp, TimeUnit::kMilliseconds) : std::nullopt;
+  const Json options = Json::ParseJob(json)["options"];
+  const auto timestamp = options["timestamp"].Number();
+  const auto due = options["delay"].Number();  // A time, in spite of its name.
+  const auto time = timestamp ? TimeFromNumber(*timestamp, TimeUnit::kMilliseconds) : std::nullopt;
+  return time && due ? std::max(time, TimeFromNumber(*due, TimeUnit::kMilliseconds)) : time;
 }
 
 }  // namespace

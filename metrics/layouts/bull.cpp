@@ -1,23 +1,41 @@
 #include "metrics/layouts/bull.h"
 
+#include <algorithm>
+#include <chrono>
+
+#include "metrics/json.h"
+
 namespace metrics::layouts {
 namespace {
 
-std::optional<TimePoint> TimeOfJob(std::string_view timestamp) {
-  return TimeFromNumber(timestamp, TimeUnit::kMilliseconds);
+/// When a job was created and for how long it was to wait then, and when it was last begun, if it was: from the fields
+/// timestamp, opts and processedOn.
+std::optional<TimePoint> TimeOfJob(std::span<const std::string_view> fields) {
+  if (fields.size() != 3) return std::nullopt;
+  auto time = TimeFromNumber(fields[0], TimeUnit::kMilliseconds);
+  if (!time) return std::nullopt;
+  if (const auto delay = Json::ParseJob(fields[1])["delay"].Number()) {
+    const std::chrono::duration<double, std::milli> created = time->time_since_epoch();
+    time = std::max(time, TimeFromNumber(created.count() + *delay, TimeUnit::kMilliseconds));
+  }
+  return std::max(time, TimeFromNumber(fields[2], TimeUnit::kMilliseconds));
 }
+
+bool IsJob(std::string_view element) { return !IsBullMqMarker(element); }
 
 }  // namespace
 
+bool IsBullMqMarker(std::string_view element) { return element == "0" || element.substr(0, 2) == "0:"; }
+
 OldestJob OldestBullJob(const std::string& prefix, std::vector<OldestJob::Candidates> candidates) {
   const auto ask = [before = prefix + ":"](std::string_view queue, std::string_view job, redis::Batch& batch) {
-    batch.Add({"HGET", before + std::string(queue) + ":" + std::string(job), "timestamp"});
+    batch.Add({"HMGET", before + std::string(queue) + ":" + std::string(job), "timestamp", "opts", "processedOn"});
   };
   return {.candidates = std::move(candidates),
           .ask = ask,
-          .time = &TimeOfJob,
+          .time_of_fields = &TimeOfJob,
           .missing = "Bull has no timestamp for it",
-          .no_job = "0:"};
+          .is_job = &IsJob};
 }
 
 // The sorted set `priority` repeats jobs of `wait`, so it is not counted. Jobs with a priority are taken before those

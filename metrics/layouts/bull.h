@@ -2,6 +2,8 @@
 #pragma once
 
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "metrics/layouts/preset.h"
 
@@ -17,7 +19,11 @@ class Bull final : public Preset {
   explicit Bull(const BullOptions& options = {});
 };
 
-/// For Bull and BullMQ: when the job `id` was created, which its hash tells.
+/// Whether an element of a list of BullMQ 2 to 4 is no job: while only delayed ones are left, "0", later followed by
+/// the time of the next, wakes the workers, also in the list of a paused queue.
+bool IsBullMqMarker(std::string_view element);
+
+/// For Bull and BullMQ: since when a job waits, which its hash tells.
 OldestJob OldestBullJob(const std::string& prefix, std::vector<OldestJob::Candidates> candidates);
 
 }  // namespace metrics::layouts

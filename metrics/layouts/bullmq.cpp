@@ -10,10 +10,6 @@
 namespace metrics::layouts {
 namespace {
 
-/// While only delayed jobs are left, BullMQ 4 puts this and the time of the next into the list of waiting jobs, also
-/// into that of a paused queue.
-constexpr std::string_view kMarker = "0:";
-
 class Jobs final : public Preset {
  public:
   explicit Jobs(const std::string& prefix)
@@ -31,7 +27,9 @@ class Jobs final : public Preset {
 
   void Ask(const QueueRead& read, redis::Batch& batch) const override {
     if (read.wanted.waiting) {
-      for (const std::string& list : lists_) batch.Add({"LINDEX", KeyOf(list, read.queue), "-1"});
+      for (const std::string& list : lists_) {
+        for (const std::string_view end : {"0", "-1"}) batch.Add({"LINDEX", KeyOf(list, read.queue), end});
+      }
     }
     Preset::Ask(read, batch);
   }
@@ -41,8 +39,9 @@ class Jobs final : public Preset {
     ReplyCursor cursor(replies);
     std::int64_t markers = 0;
     for (const std::string& list : lists_) {
+      const auto first = cursor.Text("LINDEX", KeyOf(list, read.queue));
       const auto last = cursor.Text("LINDEX", KeyOf(list, read.queue));
-      if (last && last->substr(0, kMarker.size()) == kMarker) ++markers;
+      if (IsBullMqMarker(first.value_or("")) || IsBullMqMarker(last.value_or(""))) ++markers;
     }
     auto counts = Preset::Count(read, replies.last(cursor.Remaining()), more);
     if (counts) counts->waiting = std::max<std::int64_t>(0, counts->waiting - markers);
@@ -50,7 +49,7 @@ class Jobs final : public Preset {
   }
 
  private:
-  const std::vector<std::string> lists_;  // Patterns of those that may have a marker.
+  const std::vector<std::string> lists_;  // Patterns of those that may have a marker: one, and mostly at an end.
 };
 
 /// A job tells which worker has it, if the worker was given a name.

@@ -124,8 +124,10 @@ std::optional<QueueCounts> Celery::CountMessages(const QueueRead& read, const Me
     if (!message.exchange || !message.routing_key) return true;  // Whatever it is, it may be.
     if (message.exchange->empty()) return *message.routing_key == read.queue;
     const std::vector<Binding>& bound = bindings[*message.exchange];
-    return std::any_of(bound.begin(), bound.end(),
-                       [&](const Binding& binding) { return binding.Matches(read.queue, *message.routing_key); });
+    // Kombu forgets the bindings of what it takes for unused, which a queue is not while its message is in flight.
+    return bound.empty() || std::any_of(bound.begin(), bound.end(), [&](const Binding& binding) {
+             return binding.Matches(read.queue, *message.routing_key);
+           });
   };
   QueueCounts counts;
   for (const Message& message : parsed) {

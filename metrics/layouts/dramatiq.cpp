@@ -14,7 +14,9 @@ std::optional<TimePoint> TimeIn(const Json& milliseconds) {
 }
 
 std::optional<TimePoint> TimeOfMessage(std::string_view json) {
-  return TimeIn(Json::ParseJob(json)["message_timestamp"]);
+  const Json message = Json::ParseJob(json);
+  const auto sent = TimeIn(message["message_timestamp"]);
+  return sent ? std::max(sent, TimeIn(message["options"]["requeue_timestamp"])) : sent;
 }
 
 /// The queue without its delayed messages.

@@ -2,6 +2,9 @@
 // What a consumer has taken is in no key.
 #pragma once
 
+#include <string>
+#include <string_view>
+
 #include "metrics/layouts/preset.h"
 
 namespace metrics::layouts {
@@ -9,9 +12,11 @@ namespace metrics::layouts {
 struct HueyOptions {
   /// PriorityRedisHuey.
   bool priority = false;
+  /// Its argument clean_name: keys lose all characters of the name but letters, digits and "_".
+  bool clean_name = true;
 };
 
-/// The queue is the name given to Huey, which drops all characters but letters, digits and "_" in its keys.
+/// The queue is the name given to Huey.
 class Huey final : public QueueLayout {
  public:
   explicit Huey(const HueyOptions& options = {});
@@ -21,7 +26,10 @@ class Huey final : public QueueLayout {
   std::optional<QueueCounts> Count(const QueueRead& read, Replies replies, redis::Batch& more) const override;
 
  private:
+  std::string NameInKeys(std::string_view queue) const;
+
   const Preset keys_;
+  const bool clean_name_;
 };
 
 }  // namespace metrics::layouts

@@ -11,7 +11,7 @@ std::optional<TimePoint> TimeOfJob(std::string_view json) {
 }
 
 Preset::Keys KeysOf(const LaravelOptions& options) {
-  const std::string key = options.prefix + "queues:" + (options.hash_tag ? "{{queue}}" : "{queue}");
+  const std::string key = options.prefix + "queues:{queue}";
   return {.waiting = {{"LLEN", key}},
           // Scored by when the reservation ends, which is not renewed: a job beyond it may well be running.
           .in_flight = {{"ZCARD", key + ":reserved"}},
@@ -24,6 +24,23 @@ Preset::Keys KeysOf(const LaravelOptions& options) {
 
 }  // namespace
 
-Laravel::Laravel(const LaravelOptions& options) : Preset(KeysOf(options)) {}
+Laravel::Laravel(const LaravelOptions& options) : Preset(KeysOf(options)), hash_tag_(options.hash_tag) {}
+
+std::string Laravel::NameInKeys(std::string_view queue) const {
+  const std::size_t brace = queue.find('{');
+  const std::size_t end = queue.find('}', brace);
+  const bool has_tag = end != std::string_view::npos && brace != std::string_view::npos && end > brace + 1;
+  return hash_tag_ && !has_tag ? "{" + std::string(queue) + "}" : std::string(queue);
+}
+
+void Laravel::Ask(const QueueRead& read, redis::Batch& batch) const {
+  const std::string name = NameInKeys(read.queue);
+  Preset::Ask({name, read.wanted, read.now}, batch);
+}
+
+std::optional<QueueCounts> Laravel::Count(const QueueRead& read, Replies replies, redis::Batch& more) const {
+  const std::string name = NameInKeys(read.queue);
+  return Preset::Count({name, read.wanted, read.now}, replies, more);
+}
 
 }  // namespace metrics::layouts

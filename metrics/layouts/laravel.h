@@ -10,13 +10,21 @@ namespace metrics::layouts {
 struct LaravelOptions {
   /// The prefix of the connection: REDIS_PREFIX, or made from APP_NAME. This is that of Laravel 13 without either.
   std::string prefix = "laravel-database-";
-  /// Braces around the queue's name, as Laravel writes it on connections to a cluster.
+  /// Braces around the queue's name, unless it has some, as Laravel writes it on connections to a cluster.
   bool hash_tag = false;
 };
 
 class Laravel final : public Preset {
  public:
   explicit Laravel(const LaravelOptions& options = {});
+
+  void Ask(const QueueRead& read, redis::Batch& batch) const override;
+  std::optional<QueueCounts> Count(const QueueRead& read, Replies replies, redis::Batch& more) const override;
+
+ private:
+  std::string NameInKeys(std::string_view queue) const;
+
+  const bool hash_tag_;
 };
 
 }  // namespace metrics::layouts

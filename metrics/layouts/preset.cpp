@@ -24,15 +24,15 @@ std::optional<TimePoint> FirstDue(const DelayedSet& set, std::string_view key, R
   return jobs.empty() ? std::nullopt : TimeFromNumber(jobs.front().score, set.unit);
 }
 
-bool BeginsWith(std::string_view text, std::string_view beginning) {
-  return !beginning.empty() && text.substr(0, beginning.size()) == beginning;
-}
-
 /// Since when the oldest of `candidates` waits, as far as it is known.
 std::optional<TimePoint> EarliestOf(const OldestJob& oldest, std::span<const std::string_view> candidates,
                                     ReplyCursor& cursor) {
   std::optional<TimePoint> earliest;
   for (const std::string_view job : candidates) {
+    if (oldest.time_of_fields != nullptr) {
+      KeepEarlier(earliest, oldest.time_of_fields(cursor.Fields("HMGET", job)));
+      continue;
+    }
     const auto text = oldest.ask ? cursor.Text("the lookup of the time", job) : job;
     if (text) KeepEarlier(earliest, oldest.time(*text));
   }
@@ -116,7 +116,7 @@ Preset::First Preset::CountFirst(const QueueRead& read, ReplyCursor& cursor) con
   if (oldest_age) {
     for (const auto& candidates : keys_.oldest->candidates) {
       for (const std::string_view job : cursor.Texts(candidates.command, KeyOf(candidates.key, read.queue))) {
-        if (!BeginsWith(job, keys_.oldest->no_job)) first.candidates.push_back(job);
+        if (keys_.oldest->is_job == nullptr || keys_.oldest->is_job(job)) first.candidates.push_back(job);
       }
     }
   }

@@ -51,10 +51,12 @@ struct OldestJob {
   /// Asks for the text that holds the time of one job. Null: the job itself does.
   std::function<void(std::string_view queue, std::string_view job, redis::Batch& batch)> ask{};
   std::optional<TimePoint> (*time)(std::string_view text) = nullptr;
+  /// In its place if the lookup is an HMGET: of its fields, "" for each that is not there.
+  std::optional<TimePoint> (*time_of_fields)(std::span<const std::string_view> fields) = nullptr;
   /// What the time is missing from, for the error: "the job has no enqueued_at".
   std::string_view missing{};
-  /// A list element that begins so is none of the jobs; empty: all are.
-  std::string_view no_job{};
+  /// Whether an element is one of the jobs. Null: all are.
+  bool (*is_job)(std::string_view element) = nullptr;
 };
 
 /// Delayed sets are read before the keys of waiting jobs, and those before the keys of jobs in flight, as jobs move.

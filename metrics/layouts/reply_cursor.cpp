@@ -42,6 +42,18 @@ std::vector<std::string_view> ReplyCursor::Texts(std::string_view command, std::
   return TextsIn(Next(), command, key);
 }
 
+std::vector<std::string_view> ReplyCursor::Fields(std::string_view command, std::string_view key) {
+  const Reply& reply = Next();
+  if (reply.type != Reply::Type::kArray) RejectReply(reply, command, key);
+  std::vector<std::string_view> fields;
+  fields.reserve(reply.elements.size());
+  for (const Reply& field : reply.elements) {
+    if (field.type != Reply::Type::kString && field.type != Reply::Type::kNil) RejectReply(field, command, key);
+    fields.emplace_back(field.text);
+  }
+  return fields;
+}
+
 std::vector<MemberAndScore> ReplyCursor::MembersAndScores(std::string_view command, std::string_view key) {
   const Reply& reply = Next();
   const bool in_pairs = !reply.elements.empty() && reply.elements.front().type == Reply::Type::kArray;

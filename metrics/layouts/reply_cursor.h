@@ -38,6 +38,8 @@ class ReplyCursor {
   std::optional<std::string_view> Text(std::string_view command, std::string_view key);
   /// A list of strings. Empty for a key that does not exist.
   std::vector<std::string_view> Texts(std::string_view command, std::string_view key);
+  /// As many strings as there are fields in an HMGET, "" for each that does not exist.
+  std::vector<std::string_view> Fields(std::string_view command, std::string_view key);
   /// What WITHSCORES gives: in turn in RESP2, in pairs in RESP3. Empty for a key that does not exist.
   std::vector<MemberAndScore> MembersAndScores(std::string_view command, std::string_view key);
 

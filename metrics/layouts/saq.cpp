@@ -1,5 +1,7 @@
 #include "metrics/layouts/saq.h"
 
+#include <algorithm>
+
 #include "metrics/json.h"
 
 namespace metrics::layouts {
@@ -9,7 +11,9 @@ void AskForJob(std::string_view /*queue*/, std::string_view job, redis::Batch& b
 
 std::optional<TimePoint> TimeOfJob(std::string_view json) {
   const auto queued = Json::ParseJob(json)["queued"].Number();
-  return queued ? TimeFromNumber(*queued, TimeUnit::kMilliseconds) : std::nullopt;
+  const auto scheduled = Json::ParseJob(json)["scheduled"].Number();
+  const auto time = queued ? TimeFromNumber(*queued, TimeUnit::kMilliseconds) : std::nullopt;
+  return time && scheduled ? std::max(time, TimeFromNumber(*scheduled, TimeUnit::kSeconds)) : time;
 }
 
 }  // namespace

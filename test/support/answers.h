@@ -1,6 +1,7 @@
 // Redis as a table from commands to replies, for tests of layouts: what is asked, and what is made of the answers.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <list>
 #include <map>
@@ -30,6 +31,13 @@ inline Reply Error(std::string text) { return {.type = Reply::Type::kError, .tex
 inline Reply Array(std::vector<Reply> elements) {
   return {.type = Reply::Type::kArray, .elements = std::move(elements)};
 }
+/// As HMGET answers: "" for a field that is not there.
+inline Reply Fields(const std::vector<std::string>& texts) {
+  std::vector<Reply> fields;
+  for (const std::string& text : texts) fields.push_back(text.empty() ? Nil() : Text(text));
+  return {.type = Reply::Type::kArray, .elements = std::move(fields)};
+}
+
 inline Reply Texts(const std::vector<std::string>& texts) {
   std::vector<Reply> elements;
   for (const std::string& text : texts) elements.push_back(Text(text));
@@ -93,6 +101,10 @@ class Answers {
     if (const auto found = replies_.find(command); found != replies_.end()) return found->second;
     const std::string name = command.substr(0, command.find(' '));
     if (name == "GET" || name == "HGET" || name == "LINDEX") return Nil();
+    if (name == "HMGET") {
+      const auto words = static_cast<std::size_t>(std::count(command.begin(), command.end(), ' '));
+      return Fields(std::vector<std::string>(words - 1));  // Without the key.
+    }
     if (name == "XINFO") return Error("ERR no such key");
     if (name == "XPENDING") return Error("NOGROUP No such key");
     const bool gives_list = name == "LRANGE" || name == "ZRANGE" || name == "ZRANGEBYSCORE" || name == "SRANDMEMBER" ||

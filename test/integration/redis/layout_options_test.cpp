@@ -126,6 +126,7 @@ std::vector<OptionExample> OptionExamples() {
          redis.Command({"ZADD", "huey.redis.q", "-5", "task"});
        },
        "waiting 1, delayed 0"},
+      {"huey", "cleanName", "cleanName: false, nameInRedis: my-q", Push("huey.redis.my-q"), "waiting 1, delayed 0"},
       {"taskiq-stream", "group", "group: mine", Consume("mine"), "waiting 3, in flight 1"},
   };
 }

@@ -115,6 +115,10 @@ TEST_CASE("the queue of a message with an exchange is found in the bindings of t
   CHECK(ShowAll(celery, "news", replies) == "waiting 0, in flight 1, delayed 0");
 }
 
+TEST_CASE("a message of an exchange whose bindings are forgotten counts for every queue", "[layouts]") {
+  CHECK(ShowAll(Celery(), "q", Hash("unacked", {{"a", Unacked("ex", "rk")}})) == "waiting 0, in flight 1, delayed 0");
+}
+
 TEST_CASE("a message that is not understood counts for every queue", "[layouts]") {
   const auto replies = Hash("unacked", {{"a", "no JSON"},
                                         {"b", R"({"body":1})"},
@@ -178,6 +182,10 @@ TEST_CASE("Dramatiq has waiting messages in two keys, and delayed ones in anothe
   put_back["LRANGE dramatiq:q -20 -1"] = Texts({"a", "b", "c"});
   put_back["HGET dramatiq:q.msgs c"] = Text(R"({"message_timestamp":1799999900000})");
   CHECK(ShowAll(Dramatiq(), "q", put_back) == "waiting 3, in flight 2, delayed 0, oldest 100");
+  auto retried = undelayed;
+  retried["HGET dramatiq:q.msgs a"] =
+      Text(R"({"message_timestamp":1799999970000,"options":{"requeue_timestamp":1799999995000}})");
+  CHECK(ShowAll(Dramatiq(), "q", retried) == "waiting 3, in flight 2, delayed 0, oldest 20");
   const auto delayed = Hash("dramatiq:q.DQ.msgs", {{"x", Delayed(kNowSeconds - 1)}, {"y", Delayed(kNowSeconds + 60)}});
   CHECK(ShowAll(Dramatiq(), "q", Both(undelayed, delayed)) == "waiting 4, in flight 2, delayed 1, oldest 30");
   const auto due_only =

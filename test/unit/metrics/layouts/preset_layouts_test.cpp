@@ -78,9 +78,15 @@ TEST_CASE("each part of a queue is the sum of its keys, and what is due waits", 
         {"ZCOUNT saq:q:incomplete (1800000000.000 +inf", Number(2)},
         {"LLEN saq:q:queued", Number(3)},
         {"LRANGE saq:q:queued 0 7", Texts({"saq:job:q:a"})},
-        {"GET saq:job:q:a", Text(R"({"function":"f","queued":1799999940123})")},
+        {"GET saq:job:q:a", Text(R"({"function":"f","queued":1799999940123,"scheduled":0})")},
         {"LLEN saq:q:active", Number(2)}},
        "waiting 4, in flight 2, delayed 2, oldest 59"},
+      {"SAQ, whose job was scheduled",
+       Make<Saq>(),
+       {{"LLEN saq:q:queued", Number(1)},
+        {"LRANGE saq:q:queued 0 7", Texts({"saq:job:q:a"})},
+        {"GET saq:job:q:a", Text(R"({"queued":1799999940123,"scheduled":1799999993})")}},
+       "waiting 1, in flight 0, delayed 0, oldest 7"},
       {"BullMQ 5 and 6, paused, with priorities",
        Make<BullMq>(),
        {{"ZCOUNT bull:q:delayed -inf 7372800000004095", Number(1)},
@@ -92,9 +98,9 @@ TEST_CASE("each part of a queue is the sum of its keys, and what is due waits", 
         {"LRANGE bull:q:wait -8 -1", Texts({"9", "8", "7"})},
         {"LRANGE bull:q:paused -8 -1", Texts({"6"})},
         {"ZRANGE bull:q:prioritized 0 999", Texts({"5"})},
-        {"HGET bull:q:7 timestamp", Text("1799999990000")},
-        {"HGET bull:q:6 timestamp", Text("1799999980000")},
-        {"HGET bull:q:5 timestamp", Text("1799999970000")},
+        {"HMGET bull:q:7 timestamp opts processedOn", Fields({"1799999990000", "{}", ""})},
+        {"HMGET bull:q:6 timestamp opts processedOn", Fields({"1799999980000", "{}", ""})},
+        {"HMGET bull:q:5 timestamp opts processedOn", Fields({"1799999970000", "{}", ""})},
         {"LLEN bull:q:active", Number(2)}},
        "waiting 34, in flight 2, delayed 2, oldest 30"},
       {"BullMQ 4, whose marker of the next delayed job is no job",
@@ -104,6 +110,29 @@ TEST_CASE("each part of a queue is the sum of its keys, and what is due waits", 
         {"LINDEX {app}:q:wait -1", Text("0:1800000060000")},
         {"LRANGE {app}:q:wait -8 -1", Texts({"0:1800000060000"})}},
        "waiting 0, in flight 0, delayed 1, oldest 0"},
+      {"BullMQ 2, whose marker has no time",
+       Make<BullMq>(),
+       {{"LLEN bull:q:wait", Number(1)},
+        {"LINDEX bull:q:wait 0", Text("0")},
+        {"LINDEX bull:q:wait -1", Text("0")},
+        {"LRANGE bull:q:wait -8 -1", Texts({"0"})}},
+       "waiting 0, in flight 0, delayed 0, oldest 0"},
+      {"BullMQ 4, whose marker a job that comes first has got behind",
+       Make<BullMq>(),
+       {{"LLEN bull:q:wait", Number(2)},
+        {"LINDEX bull:q:wait 0", Text("0:1800000060000")},
+        {"LINDEX bull:q:wait -1", Text("1")},
+        {"LRANGE bull:q:wait -8 -1", Texts({"0:1800000060000", "1"})},
+        {"HMGET bull:q:1 timestamp opts processedOn", Fields({"1799999990000", "{}", ""})}},
+       "waiting 1, in flight 0, delayed 0, oldest 10"},
+      {"BullMQ, whose jobs were delayed, or begun before",
+       Make<BullMq>(),
+       {{"LLEN bull:q:wait", Number(3)},
+        {"LRANGE bull:q:wait -8 -1", Texts({"1", "2", "3"})},
+        {"HMGET bull:q:1 timestamp opts processedOn", Fields({"1799900000000", R"({"delay":99993000})", ""})},
+        {"HMGET bull:q:2 timestamp opts processedOn", Fields({"1799900000000", "{}", "1799999996000"})},
+        {"HMGET bull:q:3 timestamp opts processedOn", Fields({"", "", ""})}},
+       "waiting 3, in flight 0, delayed 0, oldest 7"},
       {"BullMQ 4, paused, whose marker is in the other list",
        Make<BullMq>(),
        {{"ZCOUNT bull:q:delayed (7372800000004095 +inf", Number(1)},
@@ -118,9 +147,9 @@ TEST_CASE("each part of a queue is the sum of its keys, and what is due waits", 
         {"LLEN bull:q:paused", Number(4)},
         {"ZCARD bull:q:priority", Number(50)},
         {"LRANGE bull:q:wait -1000 -1", Texts({"9", "8", "7"})},
-        {"HGET bull:q:9 timestamp", Text("1799999990000")},
-        {"HGET bull:q:8 timestamp", Text("1799999970000")},
-        {"HGET bull:q:7 timestamp", Text("1799999980000")},
+        {"HMGET bull:q:9 timestamp opts processedOn", Fields({"1799999990000", "{}", ""})},
+        {"HMGET bull:q:8 timestamp opts processedOn", Fields({"1799999970000", "{}", ""})},
+        {"HMGET bull:q:7 timestamp opts processedOn", Fields({"1799999980000", "{}", ""})},
         {"LLEN bull:q:active", Number(2)}},
        "waiting 8, in flight 2, delayed 0, oldest 30"},
       {"bee-queue",
@@ -132,6 +161,12 @@ TEST_CASE("each part of a queue is the sum of its keys, and what is due waits", 
         {"HGET bq:q:jobs 2", Text(R"({"data":{},"options":{"timestamp":1799999970000},"status":"created"})")},
         {"LLEN bq:q:active", Number(2)}},
        "waiting 4, in flight 2, delayed 2, oldest 30"},
+      {"bee-queue, whose job was delayed",
+       Make<BeeQueue>(),
+       {{"LLEN bq:q:waiting", Number(1)},
+        {"LRANGE bq:q:waiting -8 -1", Texts({"2"})},
+        {"HGET bq:q:jobs 2", Text(R"({"options":{"timestamp":1799999970000,"delay":1799999992000}})")}},
+       "waiting 1, in flight 0, delayed 0, oldest 8"},
       {"Laravel 13",
        Make<Laravel>(),
        {{"ZCOUNT laravel-database-queues:q:delayed -inf 1800000000.000", Number(1)},
@@ -163,10 +198,25 @@ TEST_CASE("each part of a queue is the sum of its keys, and what is due waits", 
        {{"ZCARD huey.redis.q", Number(2)},
         {"ZRANGE huey.redis.q 0 999", Texts({"\0\x06\x65\x17\x26\xce\xbc\x80pickle"s, "\0\x06\x65\x17\x2f\0\0\0p"s})}},
        "waiting 2, delayed 0, oldest 30"},
-      {"Huey, whose keys have no dashes", Make<Huey>(), {}, "waiting 0, delayed 0"},
   }));
   INFO(example.description);
   CHECK(ShowAll(*example.layout, "q", example.replies) == example.counts);
+}
+
+TEST_CASE("names are written into keys as the framework does", "[layouts]") {
+  const auto [layout, queue, key] =
+      GENERATE(table<std::shared_ptr<const metrics::QueueLayout>, std::string, std::string>({
+          {Make<Huey>(), "my-q", "huey.redis.myq"},
+          {Make<Huey>(HueyOptions{.clean_name = false}), "my-q", "huey.redis.my-q"},
+          {Make<Laravel>(LaravelOptions{.prefix = ""}), "{q}", "queues:{q}"},
+          {Make<Laravel>(LaravelOptions{.prefix = "", .hash_tag = true}), "q", "queues:{q}"},
+          {Make<Laravel>(LaravelOptions{.prefix = "", .hash_tag = true}), "a{q}b", "queues:a{q}b"},
+          {Make<Laravel>(LaravelOptions{.prefix = "", .hash_tag = true}), "{}q", "queues:{{}q}"},
+          {Make<Laravel>(LaravelOptions{.prefix = "", .hash_tag = true}), "q}{", "queues:{q}{}"},
+      }));
+  INFO(key);
+  Answers redis({{"LLEN " + key, Number(3)}});
+  CHECK(redis.Read(*layout, queue, {.waiting = true}).waiting == 3);
 }
 
 TEST_CASE("a queue that nobody has used is empty", "[layouts]") {
@@ -253,22 +303,22 @@ TEST_CASE("what cannot be known is an error and never 0", "[layouts]") {
 TEST_CASE("jobs that are gone before their time is read are looked for once more", "[layouts]") {
   const auto layout = Make<BullMq>();
   const metrics::QueueRead read{.queue = "q", .wanted = {.waiting = true, .oldest_age = true}, .now = kNow};
-  const std::vector<Reply> found{Text("1"), Nil(),     Number(0),     Array({}), Number(1),
-                                 Number(0), Number(0), Texts({"1"s}), Array({}), Array({})};
+  const std::vector<Reply> found{Text("1"), Text("1"), Nil(),     Nil(),         Number(0), Array({}),
+                                 Number(1), Number(0), Number(0), Texts({"1"s}), Array({}), Array({})};
   std::vector<Reply> replies = found;
   metrics::redis::Batch time;
   REQUIRE_FALSE(layout->Count(read, PointersTo(replies), time).has_value());
-  CHECK(Commands(time) == std::vector{"HGET bull:q:1 timestamp"s});
+  CHECK(Commands(time) == std::vector{"HMGET bull:q:1 timestamp opts processedOn"s});
 
-  replies.push_back(Nil());
+  replies.push_back(Fields({"", "", ""}));
   metrics::redis::Batch again;
   REQUIRE_FALSE(layout->Count(read, PointersTo(replies), again).has_value());
-  CHECK(again.size() == found.size() - 2);  // LINDEX, for markers, is the first round's alone.
+  CHECK(again.size() == found.size() - 4);  // LINDEX, for markers, is the first round's alone.
 
-  replies.insert(replies.end(), found.begin() + 2, found.end());
+  replies.insert(replies.end(), found.begin() + 4, found.end());
   metrics::redis::Batch time_again;
   REQUIRE_FALSE(layout->Count(read, PointersTo(replies), time_again).has_value());
-  replies.push_back(Text(std::to_string((kNowSeconds - 7) * 1000)));
+  replies.push_back(Fields({std::to_string((kNowSeconds - 7) * 1000), "", ""}));
   metrics::redis::Batch nothing;
   const auto counts = layout->Count(read, PointersTo(replies), nothing);
   REQUIRE(counts.has_value());
