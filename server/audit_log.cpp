@@ -1,5 +1,6 @@
 #include "server/audit_log.h"
 
+#include <algorithm>
 #include <string>
 
 #include "server/log.h"
@@ -21,9 +22,16 @@ std::string_view Name(auth::Proof proof) {
   return "none";
 }
 
+/// The client's, or one that was made for it.
+std::string_view AuditId(const http::Response& response) {
+  const auto found = std::ranges::find(response.headers, "Audit-Id", &http::Headers::value_type::first);
+  return found == response.headers.end() ? std::string_view() : found->second;
+}
+
 }  // namespace
 
-void AuditAnswer(const http::Request& request, const api::RequestInfo& info, const auth::Verdict& verdict, int status) {
+void AuditAnswer(const http::Request& request, const api::RequestInfo& info, const auth::Verdict& verdict,
+                 const http::Response& response) {
   if (!LogEnabled(LogLevel::kAudit)) {
     return;
   }
@@ -33,9 +41,9 @@ void AuditAnswer(const http::Request& request, const api::RequestInfo& info, con
        {"verb", info.verb},
        {"path", request.path},
        {"selector", request.QueryValue("labelSelector").value_or("")},
-       {"code", std::to_string(status)},
+       {"code", std::to_string(response.status)},
        {"reason", verdict.reason},
-       {"audit_id", request.Header("Audit-Id").value_or("")},
+       {"audit_id", AuditId(response)},
        {"address", request.remote_address}});
 }
 

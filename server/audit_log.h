@@ -8,6 +8,7 @@
 namespace server {
 
 /// `info` is derived of `request`. Nothing of a request is written but what is public: no token, no other header.
-void AuditAnswer(const http::Request& request, const api::RequestInfo& info, const auth::Verdict& verdict, int status);
+void AuditAnswer(const http::Request& request, const api::RequestInfo& info, const auth::Verdict& verdict,
+                 const http::Response& response);
 
 }  // namespace server

@@ -232,7 +232,7 @@ int Serve(const ServeOptions& options) {
                          respond = std::move(respond)](http::Response response, const auth::Verdict& verdict) {
       try {
         telemetry.OnRequest(info.verb, MetricLabel(info), response.status, std::chrono::steady_clock::now() - begin);
-        AuditAnswer(request, info, verdict, response.status);
+        AuditAnswer(request, info, verdict, response);
       } catch (const std::bad_alloc&) {  // Nobody is left without an answer because there is no memory to count it.
       }
       respond(std::move(response));

@@ -48,7 +48,7 @@ constexpr const char* kServeFooter =
 struct RawOptions {
   std::string config;
   std::string layout = "by-type";
-  std::string namespaces;
+  std::optional<std::string> namespaces;
   std::string redis_url;
   std::string redis_ca_file;
   std::string redis_username_file;
@@ -77,7 +77,11 @@ struct RawOptions {
 /// Declares options of `command`, one with each call.
 auto OptionsOf(CLI::App& command) {
   return [&command](const char* group, const char* name, std::string& value, const char* type, const char* help) {
-    command.add_option(name, value, help)->group(group)->type_name(type)->capture_default_str();
+    command.add_option(name, value, help)
+        ->group(group)
+        ->type_name(type)
+        ->capture_default_str()
+        ->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);  // As for Kubernetes' own flags.
   };
 }
 
@@ -87,8 +91,12 @@ void DeclareQueues(CLI::App& command, RawOptions& raw) {
          "YAML file that names Redis and queues, followed while it changes; without it, every key is a queue");
   option("Queues", "--layout", raw.layout, "LAYOUT",
          "Without --config: how all queues are kept in Redis, such as celery");
-  option("Queues", "--namespaces", raw.namespaces, "NAMES",
-         "Without --config: the namespaces that may see queues; all of them if it is not given");
+  command
+      .add_option("--namespaces", raw.namespaces,
+                  "Without --config: the namespaces that may see queues; all of them if it is not given")
+      ->group("Queues")
+      ->type_name("NAMES")
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
   option("Redis", "--redis-url", raw.redis_url, "URL",
          "The Redis that holds the queues: redis[s]://HOST[:PORT][/DB] or unix:///PATH[?db=DB]");
   option("Redis", "--redis-ca-file", raw.redis_ca_file, "FILE",
@@ -233,6 +241,9 @@ void ValidateRedis(const RawOptions& raw, QueueOptions& options, Validator& vali
   options.redis_ca_file = raw.redis_ca_file;
   options.redis_username_file = raw.redis_username_file;
   options.redis_password_file = raw.redis_password_file;
+  validator.RequireReadable("--redis-ca-file", raw.redis_ca_file);
+  validator.RequireReadable("--redis-username-file", raw.redis_username_file);
+  validator.RequireReadable("--redis-password-file", raw.redis_password_file);
   options.redis_timeout = validator.ParseMilliseconds("--redis-timeout", raw.redis_timeout,
                                                       std::chrono::milliseconds(1), std::chrono::seconds(30));
   const char* from_environment = std::getenv("REDIS_URL");
@@ -268,16 +279,21 @@ void ValidateQueues(const RawOptions& raw, QueueOptions& options, Validator& val
   ValidateRedis(raw, options, validator);
   options.config_file = raw.config;
   options.layout = raw.layout;
-  options.namespaces = SplitAtCommas(raw.namespaces);
+  options.namespaces = SplitAtCommas(raw.namespaces.value_or(""));
+  validator.RequireReadable("--config", raw.config);
   if (metrics::FindLayoutKind(raw.layout) == nullptr) {
     validator.Wrong("--layout", raw.layout, "must be one of " + metrics::LayoutNames());
+  }
+  if (raw.namespaces && options.namespaces.empty()) {
+    validator.Wrong("--namespaces", *raw.namespaces,
+                    "must name at least one namespace; without the flag it is all of them");
   }
   for (const std::string& name : options.namespaces) {
     if (!metrics::IsNamespaceName(name)) {
       validator.Wrong("--namespaces", name, "is not a name that a namespace can have");
     }
   }
-  if (!raw.config.empty() && (raw.layout != RawOptions().layout || !raw.namespaces.empty())) {
+  if (!raw.config.empty() && (raw.layout != RawOptions().layout || raw.namespaces)) {
     validator.problems().emplace_back(
         "--config: does not go with --layout and --namespaces; say that in the file, under \"defaults\"");
   }

@@ -40,8 +40,8 @@ constexpr std::array kAggregatedForms{wire::Form{"APIGroupDiscoveryList", "apidi
 constexpr wire::Offer kDocumentOffer{.forms = kPlainForms};
 constexpr wire::Offer kMetricOffer{.forms = kMetricForms};
 constexpr wire::Offer kAggregatedOffer{.forms = kAggregatedForms};
-constexpr wire::Offer kErrorOffer{.forms = kPlainForms, .subtype_wildcard = true};
-constexpr wire::Offer kOpenApiOffer{.forms = kJsonForms, .subtype_wildcard = true};
+constexpr wire::Offer kErrorOffer{.forms = kPlainForms, .is_routed = false};
+constexpr wire::Offer kOpenApiOffer{.forms = kJsonForms, .is_routed = false};
 
 std::optional<wire::MediaType> TryNegotiate(const http::Request& request, const wire::Offer& offer) {
   return wire::Negotiate(request.Header("Accept").value_or(""), offer);

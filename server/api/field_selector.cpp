@@ -67,9 +67,12 @@ std::vector<FieldTerm> ParseFieldSelector(std::string_view selector) {
     }
     const bool negated = equals > 0 && text[equals - 1] == '!';
     const bool doubled = !negated && text.substr(equals).starts_with("==");
-    terms.push_back({.field = std::string(text.substr(0, negated ? equals - 1 : equals)),
-                     .equal = !negated,
-                     .value = Unescape(text.substr(equals + (doubled ? 2 : 1)))});
+    FieldTerm term{.field = std::string(text.substr(0, negated ? equals - 1 : equals)),
+                   .equal = !negated,
+                   .value = Unescape(text.substr(equals + (doubled ? 2 : 1)))};
+    if (!term.field.empty() || !term.value.empty()) {
+      terms.push_back(std::move(term));
+    }
   }
   return terms;
 }

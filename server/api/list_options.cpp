@@ -2,6 +2,7 @@
 
 #include <charconv>
 #include <cstdint>
+#include <limits>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -10,10 +11,18 @@
 #include "metrics/go_quote.h"
 #include "server/api/api_error.h"
 #include "server/api/field_selector.h"
+#include "server/wire/json_writer.h"
 #include "server/wire/status_errors.h"
 
 namespace server::api {
 namespace {
+
+/// As json.Marshal writes a string, by which apimachinery tells values of types of its own.
+std::string JsonQuote(std::string_view text) {
+  std::string quoted;
+  wire::JsonWriter(quoted, wire::JsonStyle::kCompact).String(text);
+  return quoted;
+}
 
 /// Throws what strconv.ParseInt would return.
 void CheckInteger(const http::Request& request, std::string_view parameter) {
@@ -22,17 +31,23 @@ void CheckInteger(const http::Request& request, std::string_view parameter) {
     return;
   }
   std::string_view digits = *value;
-  if (digits.size() > 1 && digits[0] == '+' && digits[1] != '-') {
+  const bool negative = digits.starts_with('-');
+  if (negative || digits.starts_with('+')) {
     digits.remove_prefix(1);
   }
-  std::int64_t number = 0;
+  std::uint64_t number = 0;
   const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
-  if (error == std::errc{} && end == digits.data() + digits.size()) {
-    return;
+  constexpr auto kLargest = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
+  const std::string parsing = "strconv.ParseInt: parsing " + metrics::GoQuote(*value);
+  if (error == std::errc::result_out_of_range) {  // Go looks no further, whatever comes behind.
+    throw ApiError(wire::BadRequest(parsing + ": value out of range"));
   }
-  const bool out_of_range = error == std::errc::result_out_of_range && end == digits.data() + digits.size();
-  throw ApiError(wire::BadRequest("strconv.ParseInt: parsing " + metrics::GoQuote(*value) +
-                                  (out_of_range ? ": value out of range" : ": invalid syntax")));
+  if (error != std::errc{} || end != digits.data() + digits.size()) {
+    throw ApiError(wire::BadRequest(parsing + ": invalid syntax"));
+  }
+  if (number > kLargest + (negative ? 1 : 0)) {
+    throw ApiError(wire::BadRequest(parsing + ": value out of range"));
+  }
 }
 
 void CheckResourceVersionMatch(const http::Request& request) {
@@ -53,7 +68,7 @@ void CheckResourceVersionMatch(const http::Request& request) {
     }
     if (match != "Exact" && match != "NotOlderThan") {
       refuse(kMatch, "FieldValueNotSupported",
-             "Unsupported value: " + metrics::GoQuote(match) + R"(: supported values: "Exact", "NotOlderThan", "")");
+             "Unsupported value: " + JsonQuote(match) + R"(: supported values: "Exact", "NotOlderThan", "")");
     }
     if (match == "Exact" && version == "0") {
       refuse(kMatch, kForbidden, R"(Forbidden: resourceVersionMatch "exact" is forbidden for resourceVersion "0")");
@@ -95,7 +110,7 @@ metrics::LabelSelector ParseListOptions(const http::Request& request) {
   } catch (const metrics::LabelSelectorError& error) {
     throw ApiError(wire::BadRequest(error.what()));
   } catch (const FieldSelectorError& error) {
-    throw ApiError(wire::BadRequest(error.what()));
+    throw ApiError(wire::BadRequest(error.text()));
   }
   const bool watch = IsWatch(request);
   if (!watch) {

@@ -10,11 +10,15 @@
 namespace server::auth {
 namespace {
 
+/// To answer as if it had been the caller who asked would be worse than not to answer.
+std::optional<Denial> DenialOfImpersonation(const http::Request& request) {
+  return AsksToImpersonate(request) ? std::optional(Denial{403, "forbidden: impersonation is not supported"})
+                                    : std::nullopt;
+}
+
 std::optional<Denial> DenialOf(const http::Request& request) {
   if (request.client_certificate && std::chrono::system_clock::now() < request.client_certificate->not_after) {
-    // To answer as if it had been the caller who asked would be worse than not to answer.
-    return AsksToImpersonate(request) ? std::optional(Denial{403, "forbidden: impersonation is not supported"})
-                                      : std::nullopt;
+    return DenialOfImpersonation(request);
   }
   if (request.presented_certificates || !BearerToken(request).empty()) {
     return Denial{401, "Unauthorized"};  // Nobody here can tell whose they are.
@@ -27,7 +31,9 @@ std::optional<Denial> DenialOf(const http::Request& request) {
 
 }  // namespace
 
-void OpenAccess::Check(const http::Request& /*request*/, VerdictCallback decided) const { decided({}); }
+void OpenAccess::Check(const http::Request& request, VerdictCallback decided) const {
+  decided({.denial = DenialOfImpersonation(request)});
+}
 
 void ClientCertificateAccess::Check(const http::Request& request, VerdictCallback decided) const {
   Verdict verdict{.denial = DenialOf(request)};

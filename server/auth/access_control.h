@@ -43,7 +43,7 @@ class AccessControl {
   virtual void Check(const http::Request& request, VerdictCallback decided) const = 0;
 };
 
-/// --auth=none: everybody may ask everything. Only for a listener on loopback.
+/// --auth=none: everybody may ask everything, as who they are. Only for a listener on loopback.
 class OpenAccess final : public AccessControl {
  public:
   void Check(const http::Request& request, VerdictCallback decided) const override;

@@ -5,6 +5,7 @@
 #include <arpa/inet.h>
 
 #include "server/http/pem.h"
+#include "server/take_until.h"
 
 namespace server::http {
 namespace {
@@ -89,11 +90,31 @@ Pair FromPem(const CertifiedKey& pair) {
 }  // namespace
 
 bool IsCertificateHost(const std::string& host) {
-  // OpenSSL reads a small language of names, in which ',' and ':' would start something else.
-  const bool dns_name = !host.empty() && host.find_first_not_of(
-                                             "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                                             "0123456789-.*_") == std::string::npos;
-  return dns_name || IsIpAddress(host);
+  if (IsIpAddress(host)) {
+    return true;
+  }
+  // A name of RFC 1123, or all names below one. OpenSSL reads a small language of names, in which other characters
+  // could start something else.
+  constexpr std::size_t kLongest = 253;
+  constexpr std::size_t kLongestLabel = 63;
+  std::string_view rest = host;
+  if (rest.empty() || rest.size() > kLongest || rest.ends_with('.')) {
+    return false;
+  }
+  if (rest.starts_with("*.")) {
+    rest.remove_prefix(2);
+  }
+  std::string_view label;
+  while (!rest.empty()) {
+    label = TakeUntil(rest, '.');
+    const bool good = !label.empty() && label.size() <= kLongestLabel && label.front() != '-' && label.back() != '-' &&
+                      label.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_") ==
+                          std::string_view::npos;
+    if (!good) {
+      return false;
+    }
+  }
+  return label.find_first_not_of("0123456789") != std::string_view::npos;  // Else it would be a mistyped address.
 }
 
 CertifiedKey MakeAuthority(std::chrono::seconds lifetime) {

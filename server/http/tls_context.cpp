@@ -15,7 +15,8 @@ int KeepVerdict(int /*verified*/, X509_STORE_CTX* /*store*/) { return 1; }
 
 void TrustClientCa(SSL_CTX* context, const std::string& client_ca) {
   X509_STORE* store = SSL_CTX_get_cert_store(context);
-  for (const UniqueCertificate& certificate : ReadCertificates(client_ca, "the client CA bundle")) {
+  for (const UniqueCertificate& certificate :
+       ReadCertificates(client_ca, "the bundle of client CAs (--client-ca-file)")) {
     if (X509_STORE_add_cert(store, certificate.get()) != 1 || SSL_CTX_add_client_CA(context, certificate.get()) != 1) {
       throw OpensslError("the client CA bundle cannot be used");
     }

@@ -1,7 +1,12 @@
 #include "server/wire/negotiation.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
+#include <cmath>
+#include <functional>
+#include <iterator>
+#include <vector>
 
 #include "server/take_until.h"
 
@@ -18,8 +23,6 @@ struct Clause {
   std::string_view stream;
   std::string_view server_version;
   bool pretty = false;
-
-  int Specificity() const { return subtype != "*" ? 2 : type != "*" ? 1 : 0; }
 };
 
 /// Go trims blanks only, no tabs.
@@ -31,11 +34,14 @@ std::string_view TrimBlanks(std::string_view text) {
   return text.substr(begin, text.find_last_not_of(' ') - begin + 1);
 }
 
+/// As strconv.ParseFloat does, which knows no bounds; but what is not a number is 0, so that there is an order.
 double ParseQ(std::string_view text) {
+  if (text.starts_with('+')) {
+    text.remove_prefix(1);
+  }
   double q = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), q);
-  const bool valid = error == std::errc{} && end == text.data() + text.size() && q >= 0 && q <= 1;
-  return valid ? q : 0;
+  return error == std::errc{} && end == text.data() + text.size() && !std::isnan(q) ? q : 0;
 }
 
 void ApplyParameter(Clause& clause, std::string_view name, std::string_view value) {
@@ -79,6 +85,38 @@ std::optional<Clause> ParseClause(std::string_view text) {
   return clause;
 }
 
+/// The order of goautoneg, which is none: that of two clauses depends on which was written first.
+bool ComesBefore(const Clause& a, const Clause& b) {
+  return a.q > b.q || (a.type != "*" && b.type == "*") || (a.subtype != "*" && b.subtype == "*");
+}
+
+/// As Go sorts up to twelve of them; more are not worth the time that such an order would take.
+void Sort(std::vector<Clause>& clauses) {
+  constexpr std::size_t kMost = 12;
+  if (clauses.size() > kMost) {
+    std::ranges::stable_sort(clauses, std::greater<>(), &Clause::q);
+    return;
+  }
+  for (auto sorted = clauses.begin(); sorted != clauses.end(); ++sorted) {
+    for (auto clause = sorted; clause != clauses.begin() && ComesBefore(*clause, *std::prev(clause)); --clause) {
+      std::iter_swap(clause, std::prev(clause));
+    }
+  }
+}
+
+/// Whether kube-apiserver's router lets `accept` pass, which looks at nothing but the types.
+bool IsRouted(std::string_view accept) {
+  constexpr auto kTypes =
+      std::to_array<std::string_view>({"*/*", kJsonMediaType, "application/yaml", kProtobufMediaType});
+  while (!accept.empty()) {
+    std::string_view clause = TakeUntil(accept, ',');
+    if (std::ranges::find(kTypes, TrimBlanks(TakeUntil(clause, ';'))) != kTypes.end()) {
+      return true;
+    }
+  }
+  return false;
+}
+
 std::optional<MediaType> Serve(const Clause& clause, const Offer& offer) {
   const auto form = std::ranges::find_if(offer.forms, [&clause](const Form& offered) {
     return offered.kind == clause.as && offered.group == clause.group && offered.version == clause.version;
@@ -88,8 +126,7 @@ std::optional<MediaType> Serve(const Clause& clause, const Offer& offer) {
     return std::nullopt;
   }
   const bool application = clause.type == "application";
-  const bool any = clause.subtype == "*" && (clause.type == "*" || (application && offer.subtype_wildcard));
-  if (any || (application && clause.subtype == "json")) {
+  if (clause.subtype == "*" ? application || clause.type == "*" : application && clause.subtype == "json") {
     return MediaType{Encoding::kJson, *form, clause.pretty};
   }
   if (form->protobuf && application && clause.subtype == "vnd.kubernetes.protobuf") {
@@ -104,26 +141,22 @@ std::optional<MediaType> Negotiate(std::string_view accept, const Offer& offer) 
   if (accept.empty()) {
     accept = "*/*";
   }
-  std::optional<MediaType> best;
-  double best_q = 0;
-  int best_specificity = 0;
+  if (offer.is_routed && !IsRouted(accept)) {
+    return std::nullopt;
+  }
+  std::vector<Clause> clauses;
   while (!accept.empty()) {
-    const std::optional<Clause> clause = ParseClause(TakeUntil(accept, ','));
-    if (!clause) {
-      continue;
-    }
-    const bool better =
-        !best || clause->q > best_q || (clause->q == best_q && clause->Specificity() > best_specificity);
-    if (!better) {
-      continue;
-    }
-    if (const auto served = Serve(*clause, offer)) {
-      best = served;
-      best_q = clause->q;
-      best_specificity = clause->Specificity();
+    if (const auto clause = ParseClause(TakeUntil(accept, ','))) {
+      clauses.push_back(*clause);
     }
   }
-  return best;
+  Sort(clauses);
+  for (const Clause& clause : clauses) {
+    if (auto served = Serve(clause, offer)) {
+      return served;
+    }
+  }
+  return std::nullopt;
 }
 
 }  // namespace server::wire

@@ -25,9 +25,8 @@ struct Form {
 /// What a route can answer with.
 struct Offer {
   std::span<const Form> forms;
-  /// Whether `application/*` matches. kube-apiserver's router wants the type spelled out or `*/*`; only errors, which
-  /// do not pass it, are negotiated more leniently.
-  bool subtype_wildcard = false;
+  /// kube-apiserver's router wants one of the types spelled out, or `*/*`, somewhere; only errors do not pass it.
+  bool is_routed = true;
 };
 
 struct MediaType {
@@ -36,9 +35,9 @@ struct MediaType {
   bool pretty = false;  // The clause asks for it: "application/json;pretty=1".
 };
 
-/// The best clause of `accept` that `offer` can serve: highest q first, then the more specific, then the earlier. A
-/// wildcard is served with JSON, as is an empty header. Clauses that ask for a form or a stream that is not offered are
-/// passed over; parameters nobody knows are ignored. Linear in the length of `accept`, which may hold any bytes.
+/// The first clause of `accept` that `offer` can serve, by q, though goautoneg, whose order this is, takes some that
+/// are more specific before. A wildcard is served with JSON, as is an empty header. Clauses that ask for a form or a
+/// stream that is not offered are passed over; parameters nobody knows are ignored. `accept` may hold any bytes.
 std::optional<MediaType> Negotiate(std::string_view accept, const Offer& offer);
 
 }  // namespace server::wire

@@ -30,6 +30,9 @@ http::Request WithCertificate(http::Request request) {
 TEST_CASE("open access lets everybody do everything", "[auth]") {
   CHECK_FALSE(test::VerdictOf(OpenAccess(), Get(kMetricPath)).denial);
   CHECK_FALSE(test::VerdictOf(OpenAccess(), Get("/metrics")).denial);
+  const auto denial = test::VerdictOf(OpenAccess(), Get(kMetricPath, {{"Impersonate-User", "jane"}})).denial;
+  REQUIRE(denial);
+  CHECK(denial->code == 403);
 }
 
 TEST_CASE("a client certificate opens everything", "[auth]") {

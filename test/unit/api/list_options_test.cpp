@@ -7,6 +7,8 @@
 namespace server::api {
 namespace {
 
+using namespace std::string_literals;
+
 /// "code message" of the error, or "ok" and the label selector.
 std::string Outcome(const std::string& query) try {
   return "ok " + ParseListOptions(test::Get("/?" + query)).ToString();
@@ -38,6 +40,14 @@ TEST_CASE("list options are checked as apimachinery checks them", "[api]") {
       {"limit=1.5", R"(400 strconv.ParseInt: parsing "1.5": invalid syntax)"},
       {"limit=%2B-1", R"(400 strconv.ParseInt: parsing "+-1": invalid syntax)"},
       {"limit=9223372036854775808", R"(400 strconv.ParseInt: parsing "9223372036854775808": value out of range)"},
+      {"limit=9223372036854775807", "ok "},
+      {"limit=-9223372036854775808", "ok "},
+      {"limit=-9223372036854775809", R"(400 strconv.ParseInt: parsing "-9223372036854775809": value out of range)"},
+      {"limit=9223372036854775808x", R"(400 strconv.ParseInt: parsing "9223372036854775808x": invalid syntax)"},
+      {"limit=99999999999999999999x", R"(400 strconv.ParseInt: parsing "99999999999999999999x": value out of range)"},
+      {"limit=-", R"(400 strconv.ParseInt: parsing "-": invalid syntax)"},
+      {"fieldSelector=%3D", "ok "},
+      {"fieldSelector=a%00b", "400 invalid selector: 'a\0b'; can't understand 'a\0b'"s},
       {"timeoutSeconds=5", "ok "},
       {"timeoutSeconds=5s&limit=x", R"(400 strconv.ParseInt: parsing "5s": invalid syntax)"},
       {"limit=x&labelSelector=a+b", R"(400 strconv.ParseInt: parsing "x": invalid syntax)"},
@@ -57,6 +67,9 @@ TEST_CASE("list options are checked as apimachinery checks them", "[api]") {
       {"resourceVersionMatch=Foo", invalid + "[" + forbidden +
                                        "is forbidden unless resourceVersion is provided, resourceVersionMatch: "
                                        R"(Unsupported value: "Foo": supported values: "Exact", "NotOlderThan", ""])"},
+      {"resourceVersion=1&resourceVersionMatch=%22%3C%3E%07%FF",
+       invalid + "resourceVersionMatch: Unsupported value: " + R"("\"\u003c\u003e\u0007\ufffd")" +
+           R"(: supported values: "Exact", "NotOlderThan", "")"},
       {"sendInitialEvents=false", invalid + "sendInitialEvents: Forbidden: sendInitialEvents is forbidden for list"},
   }));
   INFO(example.query);

@@ -50,8 +50,8 @@ TEST_CASE("the audit says who asked what, and what was answered", "[server]") {
   const auto info = api::ParseRequestInfo(request);
   const auto lines = Logged(LogLevel::kAudit, [&] {
     const auth::Verdict jane{.user = "jane doe", .proof = auth::Proof::kFrontProxy, .reason = "RBAC: allowed"};
-    AuditAnswer(request, info, jane, 404);
-    AuditAnswer(request, info, {}, 401);
+    AuditAnswer(request, info, jane, {404, "", "", {{"Audit-Id", "id-1"}}});
+    AuditAnswer(request, info, {}, {401, "", "", {}});
   });
   CHECK_THAT(lines, ContainsText("audit request user=\"jane doe\" proof=front-proxy verb=list "
                                  "path=/apis/external.metrics.k8s.io/v1beta1/namespaces/shop/some selector=\"queue=a\" "
@@ -62,7 +62,7 @@ TEST_CASE("the audit says who asked what, and what was answered", "[server]") {
 
 TEST_CASE("the audit is silent unless it is asked for", "[server]") {
   const auto request = Asked();
-  CHECK(Logged(LogLevel::kInfo, [&] { AuditAnswer(request, api::ParseRequestInfo(request), {}, 200); }).empty());
+  CHECK(Logged(LogLevel::kInfo, [&] { AuditAnswer(request, api::ParseRequestInfo(request), {}, {}); }).empty());
 }
 
 }  // namespace

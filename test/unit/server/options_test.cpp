@@ -39,15 +39,45 @@ TEST_CASE("defaults are those of the documentation", "[server]") {
 }
 
 TEST_CASE("every wrong value is named, all at once", "[server]") {
-  const std::string refusal =
-      Refusal({"serve", "--redis-url", "http://x", "--secure-port", "70000", "--bind-address", "here", "--auth", "some",
-               "--redis-timeout", "5", "--tls-cert-file", "a", "--log-level", "loud", "--max-connections", "-1"});
+  const std::string refusal = Refusal({"serve",
+                                       "--redis-url",
+                                       "http://x",
+                                       "--secure-port",
+                                       "70000",
+                                       "--bind-address",
+                                       "here",
+                                       "--auth",
+                                       "some",
+                                       "--redis-timeout",
+                                       "5",
+                                       "--tls-cert-file",
+                                       "a",
+                                       "--log-level",
+                                       "loud",
+                                       "--max-connections",
+                                       "-1",
+                                       "--config",
+                                       "/none0",
+                                       "--redis-username-file",
+                                       "/none1",
+                                       "--redis-password-file",
+                                       "/none2",
+                                       "--redis-ca-file",
+                                       "/none3",
+                                       "--namespaces",
+                                       " , ",
+                                       "--tls-self-signed-hosts",
+                                       "good.example,-x"});
   for (const char* expected :
        {"--redis-url: ", "--secure-port=\"70000\": must be a whole number from 0 to 65535",
         "--bind-address=\"here\": must be an IPv4 or IPv6 address",
         "--auth=\"some\": must be one of delegated, client-certificate, none",
         "--redis-timeout=\"5\": must be a duration", "--tls-cert-file: needs --tls-private-key-file",
-        "--log-level=\"loud\": must be one of debug, audit, info, warning, error", "--max-connections=\"-1\""}) {
+        "--log-level=\"loud\": must be one of debug, audit, info, warning, error", "--max-connections=\"-1\"",
+        "--config=\"/none0\": cannot be read: No such file", "--redis-username-file=\"/none1\": cannot be read",
+        "--redis-password-file=\"/none2\": cannot be read", "--redis-ca-file=\"/none3\": cannot be read",
+        "--namespaces=\" , \": must name at least one namespace",
+        "--tls-self-signed-hosts=\"-x\": is neither a DNS name nor an IP address"}) {
     CHECK_THAT(refusal, ContainsText(expected));
   }
   CHECK(refusal.find("--auth=") == refusal.rfind("--auth="));  // What no mode asks for is not missing.
@@ -69,6 +99,14 @@ TEST_CASE("a value that is missing, too many or no truth value is named, but not
   for (const char* const word : {"--wake=hunter2", "hunter2"}) {
     CHECK(Refusal({"serve", word}).find("hunter2") == std::string::npos);
   }
+}
+
+TEST_CASE("of a flag that is given twice the last one counts, as for Kubernetes' own", "[server]") {
+  const auto options =
+      std::get<ServeOptions>(Parse({"serve", "--redis-url", "redis://r", "--client-ca-file", kAnyFile, "--secure-port",
+                                    "1", "--secure-port=2", "--namespaces", "a", "--namespaces", "b,c"}));
+  CHECK(options.listener.port == 2);
+  CHECK(options.namespaces == std::vector<std::string>{"b", "c"});
 }
 
 TEST_CASE("nobody is let in by accident", "[server]") {
