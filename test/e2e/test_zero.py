@@ -91,6 +91,23 @@ def test_a_zero_is_handed_over_to_the_hpa(sleeper, hpa_scales_to_zero):
     assert len(sleeper.events("ZeroHandedOver")) == 1
 
 
+def test_two_targets_of_one_queue_are_woken_and_put_to_sleep(cluster, redis, sleeper):
+    other = Sleeper(cluster, redis, f"{sleeper.name}-too")
+    other.queue = sleeper.queue
+    both = (sleeper, other)
+    try:
+        for each in both:
+            each.apply(replicas=0, actions="wake,sleep", cool_down="3s")
+        sleeper.add_jobs(2)
+        for each in both:
+            each.wait_for(2)
+        sleeper.drain()
+        for each in both:
+            each.wait_for(0)
+    finally:
+        other.delete()
+
+
 def test_an_activation_threshold_is_waited_for(sleeper):
     sleeper.apply(replicas=0, actions="wake", activation_threshold="2")
     sleeper.add_jobs(2)
