@@ -1,5 +1,5 @@
 # One folder is one library: qms_add_library(qms_http SOURCES … PUBLIC … PRIVATE …) also makes the alias qms::http. SMALL is for
-# what no request waits for: every page of the program that runs once is memory for good.
+# what is no great part of a request: every page of the program that runs once is memory for good.
 add_library(qms_options INTERFACE)
 target_compile_options(qms_options INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wnon-virtual-dtor -Wold-style-cast)
 if(CMAKE_CXX_COMPILER_ID STREQUAL GNU AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)

@@ -70,38 +70,41 @@ class Registries : public std::enable_shared_from_this<Registries> {
       try {
         Note(pattern, std::move(result));
       } catch (const std::bad_alloc&) {
-        failure_ = NoMemory();
+        Fail(pattern, NoMemory());
       }
       if (--missing_ > 0) return;
     }
-    callback_(Found(pattern));
+    callback_(Found());
   }
 
-  /// With mutex_ held.
+  // With mutex_ held:
+
   void Note(const ConfiguredQueue& pattern, redis::Result result) {
     try {
-      if (auto* failure = std::get_if<redis::Failure>(&result)) {
-        failure_ = std::move(*failure);
-      } else {
-        const auto& reply = std::get<std::vector<redis::Reply>>(result).at(0);
-        members_[&pattern] = NamesIn(reply, *pattern.registry);
-      }
+      if (auto* failure = std::get_if<redis::Failure>(&result)) return Fail(pattern, std::move(*failure));
+      const auto& reply = std::get<std::vector<redis::Reply>>(result).at(0);
+      members_[&pattern] = NamesIn(reply, *pattern.registry);
     } catch (const MetricUnavailableError& error) {
       const redis::RedisSource& source = SourceOf(search_.sources, pattern);
-      failure_ = MetricUnavailable{error.kind(), source.subject() + ": " + error.what()};
+      Fail(pattern, MetricUnavailable{error.kind(), source.subject() + ": " + error.what()});
     } catch (const MetricNotFoundError& error) {
-      failure_ = MetricNotFound{error.what()};
+      Fail(pattern, MetricNotFound{error.what()});
     }
   }
 
-  /// `last` came last. Nobody else has anything to do with this any more.
-  FoundQueues Found(const ConfiguredQueue& last) try {
+  void Fail(const ConfiguredQueue& pattern, std::variant<std::monostate, MetricNotFound, MetricUnavailable> why) {
+    failed_ = &pattern;
+    failure_ = std::move(why);
+  }
+
+  /// All have come, and nobody else has anything to do with this any more.
+  FoundQueues Found() try {
     if (auto* unavailable = std::get_if<MetricUnavailable>(&failure_)) {
       const bool is_own_hurry =
           unavailable->kind == UnavailableKind::kTimeout && steady_clock::now() >= search_.query.deadline;
       if (!is_own_hurry) {
-        const redis::RedisSource& source = SourceOf(search_.sources, last);
-        search_.observer.OnError(source.name(), last.name, unavailable->kind, unavailable->text);
+        const redis::RedisSource& source = SourceOf(search_.sources, *failed_);
+        search_.observer.OnError(source.name(), failed_->name, unavailable->kind, unavailable->text);
       }
       return std::move(*unavailable);
     }
@@ -119,7 +122,8 @@ class Registries : public std::enable_shared_from_this<Registries> {
   // Guarded by mutex_.
   std::size_t missing_;
   QueueCatalog::Members members_;
-  std::variant<std::monostate, MetricNotFound, MetricUnavailable> failure_{};
+  std::variant<std::monostate, MetricNotFound, MetricUnavailable> failure_{};  // The latest.
+  const ConfiguredQueue* failed_ = nullptr;                                    // What it is about.
 };
 
 }  // namespace

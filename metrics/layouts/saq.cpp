@@ -10,8 +10,9 @@ namespace {
 void AskForJob(std::string_view /*queue*/, std::string_view job, redis::Batch& batch) { batch.Add({"GET", job}); }
 
 std::optional<TimePoint> TimeOfJob(std::string_view json) {
-  const auto queued = Json::ParseJob(json)["queued"].Number();
-  const auto scheduled = Json::ParseJob(json)["scheduled"].Number();
+  const Json parsed = Json::ParseJob(json);
+  const auto queued = parsed["queued"].Number();
+  const auto scheduled = parsed["scheduled"].Number();
   const auto time = queued ? TimeFromNumber(*queued, TimeUnit::kMilliseconds) : std::nullopt;
   return time && scheduled ? std::max(time, TimeFromNumber(*scheduled, TimeUnit::kSeconds)) : time;
 }

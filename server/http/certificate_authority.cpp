@@ -93,8 +93,8 @@ bool IsCertificateHost(const std::string& host) {
   if (IsIpAddress(host)) {
     return true;
   }
-  // A name of RFC 1123, or all names below one. OpenSSL reads a small language of names, in which other characters
-  // could start something else.
+  // A name of RFC 1123, or one with underscores, which DNS has, too, or all names below it. OpenSSL reads a small
+  // language of names, in which other characters could start something else.
   constexpr std::size_t kLongest = 253;
   constexpr std::size_t kLongestLabel = 63;
   std::string_view rest = host;

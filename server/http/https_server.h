@@ -29,7 +29,8 @@ struct ListenerOptions {
   std::chrono::milliseconds head_timeout{5'000};       // From the first byte of a head to its last.
   std::chrono::milliseconds idle_timeout{120'000};     // Longer than the 90 s for which Go keeps idle connections.
   std::chrono::milliseconds response_timeout{30'000};
-  std::chrono::milliseconds drain_timeout{20'000};  // For requests in flight once Drain() is called.
+  /// For requests in flight once Drain() is called. With the delay before, less than the 30 s that a pod is given.
+  std::chrono::milliseconds drain_timeout{20'000};
   std::size_t max_connections = 512;  // At up to 80 KiB each. Fewer if there are fewer descriptors (ulimit -n).
   HeadLimits head_limits;
 };

@@ -21,6 +21,15 @@ std::string TimeLimit(kube::Deadline deadline) {
   return "?timeout=" + std::to_string(std::max(left.count(), decltype(left)::rep{1})) + "ms";
 }
 
+/// The kind, not the object, which an answer that lacks nothing else names.
+bool IsServedNoMore(const ApiResponse& response) {
+  if (response.status != kube::kNotFound) {
+    return false;
+  }
+  const auto status = Json::Parse(response.body);
+  return !status || (*status)["details"]["name"].String().empty();
+}
+
 bool Written(const ApiResponse& response) {
   if (response.status == kube::kConflict) {
     return false;
@@ -41,9 +50,9 @@ TargetClient::TargetClient(std::shared_ptr<kube::Api> api) : api_(std::move(api)
 
 Scale TargetClient::ReadScale(const ManagedHpa& hpa, const std::stop_token& stop) {
   const ApiResponse response = api_->Send({.method = "GET", .path = ScalePath(hpa, stop), .body = {}}, Soon(), stop);
-  if (response.status == kube::kNotFound) {
+  if (IsServedNoMore(response)) {
     const std::lock_guard lock(mutex_);
-    resources_.erase(KeyOf(hpa.target));  // Its version may be served no more.
+    resources_.erase(KeyOf(hpa.target));
   }
   const Json scale = kube::ObjectIn(response);
   const std::int64_t replicas = scale["spec"]["replicas"].Int().value_or(0);  // Left out while it is 0.
@@ -54,7 +63,8 @@ Scale TargetClient::ReadScale(const ManagedHpa& hpa, const std::stop_token& stop
 
 bool TargetClient::WriteScale(const ManagedHpa& hpa, const Scale& found, std::int32_t replicas, kube::Deadline deadline,
                               const std::stop_token& stop) {
-  const std::string path = ScalePath(hpa, stop) + TimeLimit(deadline);
+  std::string path = ScalePath(hpa, stop);
+  path += TimeLimit(deadline);  // What is left then.
   std::string body;
   JsonWriter json(body, JsonStyle::kCompact);
   json.BeginObject();

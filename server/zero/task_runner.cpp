@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <condition_variable>
+#include <exception>
 #include <mutex>
-#include <system_error>
 #include <utility>
 
 namespace server::zero {
@@ -33,7 +33,7 @@ void TaskRunner::Run(std::vector<std::function<void()>> tasks, std::chrono::stea
   batch->tasks = std::move(tasks);
   try {
     AddHands(batch, hands);
-  } catch (const std::system_error&) {
+  } catch (const std::exception&) {
     Work(*batch);  // Without another thread it takes as long as it takes.
   }
   for (std::size_t begun = 0;;) {
@@ -50,7 +50,7 @@ void TaskRunner::Run(std::vector<std::function<void()>> tasks, std::chrono::stea
     if (hang && at_work_.size() < kMostHands) {
       try {
         AddHands(batch, std::min(hands_, kMostHands - at_work_.size()));
-      } catch (const std::system_error&) {  // Those that are there go on.
+      } catch (const std::exception&) {  // Those that are there go on.
       }
     }
   }
@@ -61,6 +61,7 @@ void TaskRunner::Run(std::vector<std::function<void()>> tasks, std::chrono::stea
 }
 
 void TaskRunner::AddHands(const std::shared_ptr<Batch>& batch, std::size_t count) {
+  at_work_.reserve(at_work_.size() + count);
   for (std::size_t i = 0; i < count; ++i) {
     at_work_.push_back({batch, std::jthread([batch] { Work(*batch); })});
   }

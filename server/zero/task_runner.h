@@ -28,7 +28,7 @@ class TaskRunner {
   };
 
   static void Work(Batch& batch);
-  /// Throws std::system_error when there are no more threads.
+  /// Throws std::system_error when there are no more threads, or std::bad_alloc.
   void AddHands(const std::shared_ptr<Batch>& batch, std::size_t count);
 
   const std::size_t hands_;

@@ -16,7 +16,7 @@ using std::chrono::steady_clock;
 // The rest of a round's second is for what follows from the reading.
 constexpr milliseconds kReadTime{800};
 constexpr milliseconds kLeastTime{200};
-// As many connections as the client keeps.
+// As long as none of them hangs.
 constexpr std::size_t kHands = 5;
 constexpr int kAttempts = 3;
 // For how long a list of pods is good, and how many of them are written in a round.
@@ -38,13 +38,9 @@ bool WorthReading(const ManagedHpa& hpa) {
   return hpa.problems.empty() && !hpa.settings.paused && (!hpa.settings.paused_at || SparesBusy(hpa));
 }
 
-bool HaveOneTarget(const ManagedHpa& hpa, const ManagedHpa& other) {
-  return hpa.ns == other.ns && hpa.target == other.target;
-}
-
 /// Whether `hpa` looks after the marks on the pods that those of `other` are on.
 bool SparesPodsOf(const ManagedHpa& hpa, const ManagedHpa& other) {
-  return SparesBusy(hpa) && HaveOneTarget(hpa, other);
+  return SparesBusy(hpa) && hpa.ns == other.ns && hpa.target == other.target;
 }
 
 /// What the events about an act are called.
@@ -180,7 +176,7 @@ std::vector<std::shared_ptr<ZeroController::Tracked>> ZeroController::Refresh() 
 
 void ZeroController::ForgetReleased() {
   std::erase_if(released_, [this](const auto& released) {
-    return !released->claimed && (!HasMarks(*released) || released->marking.failures >= kMostTries ||
+    return !released->claimed && (!HasMarks(*released) || released->removals >= kMostTries ||
                                   std::ranges::any_of(tracked_, [&](const auto& entry) {
                                     return SparesPodsOf(entry.second->hpa, released->hpa);
                                   }));
@@ -423,6 +419,7 @@ void ZeroController::RemoveMarks(Tracked& tracked, kube::Deadline until, const s
   Mark(tracked, {}, until, stop);
 } catch (const std::exception& error) {
   if (!stop.stop_requested()) {
+    ++tracked.removals;
     MarkingFailed(tracked, std::string("Cannot remove the costs of its target's pods: ") + error.what());
   }
 }

@@ -113,6 +113,8 @@ class ZeroController {
     Demand demand;
     BackOff acting;
     BackOff marking;
+    /// How often its marks were tried to be removed since nobody asks for them any more.
+    int removals = 0;
     std::vector<std::string> told_problems;
     /// What was known of the target's pods at `pods_read`, if idle ones are to go first.
     std::vector<Pod> pods;

@@ -418,7 +418,7 @@ def test_check_shows_what_can_be_known_of_a_queue_beside_what_cannot(redis, tmp_
     (["--layout", "kafka"], '--layout="kafka": must be one of by-type, '),
     (["--namespaces", "a,B"], '--namespaces="B": is not a name'),
     (["--config", "x", "--layout", "rq"], "--config: does not go with --layout and --namespaces"),
-    (["--config", "/nowhere"], "--config="/nowhere": cannot be read"),
+    (["--config", "/nowhere"], '--config="/nowhere": cannot be read'),
 ])
 def test_flags_that_are_wrong_are_named(flags, said):
     result = run("check", *flags, additions={"REDIS_URL": "redis://127.0.0.1:1"})

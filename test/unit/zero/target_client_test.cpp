@@ -63,11 +63,18 @@ TEST_CASE("a version that is served no more is looked for anew") {
     if (request.path == served) {
       return {200, R"({"resources":[{"name":"workers","kind":"Worker"}]})", {}};
     }
+    if (request.path == served + "/namespaces/ns/workers/gone/scale") {
+      return {404, R"({"kind":"Status","details":{"name":"gone","kind":"workers"}})", {}};
+    }
     return {request.path == served + "/namespaces/ns/workers/some/scale" ? 200 : 404, "{}", {}};
   });
   TargetClient targets(api);
   const ManagedHpa hpa = HpaOf({"example.com/v1beta1", "Worker", "some"});
   targets.ReadScale(hpa, {});
+  CHECK_THROWS_AS(targets.ReadScale(HpaOf({"example.com/v1beta1", "Worker", "gone"}), {}), kube::ApiError);
+  const std::size_t requests = api->requests().size();
+  targets.ReadScale(hpa, {});
+  CHECK(api->requests().size() == requests + 1);  // That an object is gone says nothing of its kind.
   has_beta = false;
   CHECK_THROWS_AS(targets.ReadScale(hpa, {}), kube::ApiError);
   CHECK_NOTHROW(targets.ReadScale(hpa, {}));

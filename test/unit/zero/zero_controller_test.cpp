@@ -601,6 +601,14 @@ TEST_CASE("before idle pods go, the busy ones are marked, and nobody else's mark
     harness.Rounds(2);
     CHECK(has_no_marks());
   }
+  SECTION("our marks go, whatever failed before") {
+    harness.holders = {.workers = {}, .doubt = "Redis is down"};
+    harness.Rounds(120);
+    harness.cluster.annotations += R"(,"zero.queue-metrics.dev/paused":"true")";
+    harness.HpaChanged();
+    harness.Rounds(15);
+    CHECK(has_no_marks());
+  }
   SECTION("our marks go when nothing may be done") {
     const auto setting = GENERATE(values<std::string>({R"("paused":"true")", R"("paused":"perhaps")"}));
     harness.cluster.annotations += ",\"zero.queue-metrics.dev/" + setting.substr(1);
