@@ -17,8 +17,8 @@ using std::chrono::steady_clock;
 
 namespace {
 
-// As many as can be in flight at once while answers are slow, when handshakes would make it worse.
-constexpr std::size_t kIdleConnections = 32;
+// What an HPA controller's five workers can have in flight at once.
+constexpr std::size_t kIdleConnections = 5;
 constexpr std::chrono::milliseconds kTurn{5};
 constexpr int kBurst = 400;
 // The largest answer that is of use here is a ConfigMap, which etcd limits to about 1.5 MiB.

@@ -9,10 +9,10 @@
 namespace server::zero {
 namespace {
 
-// Tasks hang if fewer of them begin in this time than there are hands. Others then get hands of their own.
+// Tasks hang if none of them begins in this time. Others then get hands of their own.
 constexpr std::chrono::milliseconds kHang{200};
 // Of all runs. More are only begun with.
-constexpr std::size_t kMostHands = 32;
+constexpr std::size_t kMostHands = 25;
 
 }  // namespace
 
@@ -44,7 +44,7 @@ void TaskRunner::Run(std::vector<std::function<void()>> tasks, std::chrono::stea
       batch->tasks.resize(batch->next);
       break;
     }
-    const bool hang = batch->next < std::min(begun + hands_, batch->tasks.size());
+    const bool hang = batch->next == begun && begun < batch->tasks.size();
     begun = batch->next;
     lock.unlock();
     if (hang && at_work_.size() < kMostHands) {

@@ -16,7 +16,7 @@ using std::chrono::steady_clock;
 // The rest of a round's second is for what follows from the reading.
 constexpr milliseconds kReadTime{800};
 constexpr milliseconds kLeastTime{200};
-// As long as none of them hangs.
+// As many connections as the client keeps; more are only made where tasks hang.
 constexpr std::size_t kHands = 5;
 constexpr int kAttempts = 3;
 // For how long a list of pods is good, and how many of them are written in a round.
