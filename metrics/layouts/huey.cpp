@@ -37,20 +37,10 @@ Preset::Keys KeysOf(const HueyOptions& options) {
 
 }  // namespace
 
-Huey::Huey(const HueyOptions& options) : keys_(KeysOf(options)), clean_name_(options.clean_name) {}
+Huey::Huey(const HueyOptions& options) : Preset(KeysOf(options)), clean_name_(options.clean_name) {}
 
 std::string Huey::NameInKeys(std::string_view queue) const {
   return clean_name_ ? CleanName(queue) : std::string(queue);
-}
-
-void Huey::Ask(const QueueRead& read, redis::Batch& batch) const {
-  const std::string name = NameInKeys(read.queue);
-  keys_.Ask({name, read.wanted, read.now}, batch);
-}
-
-std::optional<QueueCounts> Huey::Count(const QueueRead& read, Replies replies, redis::Batch& more) const {
-  const std::string name = NameInKeys(read.queue);
-  return keys_.Count({name, read.wanted, read.now}, replies, more);
 }
 
 }  // namespace metrics::layouts

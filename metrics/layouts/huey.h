@@ -17,18 +17,13 @@ struct HueyOptions {
 };
 
 /// The queue is the name given to Huey.
-class Huey final : public QueueLayout {
+class Huey final : public Preset {
  public:
   explicit Huey(const HueyOptions& options = {});
 
-  QueueParts Offers() const override { return keys_.Offers(); }
-  void Ask(const QueueRead& read, redis::Batch& batch) const override;
-  std::optional<QueueCounts> Count(const QueueRead& read, Replies replies, redis::Batch& more) const override;
-
  private:
-  std::string NameInKeys(std::string_view queue) const;
+  std::string NameInKeys(std::string_view queue) const override;
 
-  const Preset keys_;
   const bool clean_name_;
 };
 

@@ -33,14 +33,4 @@ std::string Laravel::NameInKeys(std::string_view queue) const {
   return hash_tag_ && !has_tag ? "{" + std::string(queue) + "}" : std::string(queue);
 }
 
-void Laravel::Ask(const QueueRead& read, redis::Batch& batch) const {
-  const std::string name = NameInKeys(read.queue);
-  Preset::Ask({name, read.wanted, read.now}, batch);
-}
-
-std::optional<QueueCounts> Laravel::Count(const QueueRead& read, Replies replies, redis::Batch& more) const {
-  const std::string name = NameInKeys(read.queue);
-  return Preset::Count({name, read.wanted, read.now}, replies, more);
-}
-
 }  // namespace metrics::layouts

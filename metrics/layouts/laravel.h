@@ -18,11 +18,8 @@ class Laravel final : public Preset {
  public:
   explicit Laravel(const LaravelOptions& options = {});
 
-  void Ask(const QueueRead& read, redis::Batch& batch) const override;
-  std::optional<QueueCounts> Count(const QueueRead& read, Replies replies, redis::Batch& more) const override;
-
  private:
-  std::string NameInKeys(std::string_view queue) const;
+  std::string NameInKeys(std::string_view queue) const override;
 
   const bool hash_tag_;
 };

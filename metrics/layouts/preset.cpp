@@ -50,8 +50,9 @@ QueueParts Preset::Offers() const {
 
 void Preset::Ask(const QueueRead& read, redis::Batch& batch) const {
   const auto& [waiting, in_flight, delayed, oldest_age, holders] = read.wanted;
+  const std::string name = NameInKeys(read.queue);
   for (const DelayedSet& set : keys_.delayed) {
-    const std::string key = KeyOf(set.key, read.queue);
+    const std::string key = KeyOf(set.key, name);
     const std::string due = DueScore(read.now, set.unit);
     if (waiting) batch.Add({"ZCOUNT", key, set.lowest, due});
     if (delayed) batch.Add({"ZCOUNT", key, "(" + due, "+inf"});
@@ -61,15 +62,15 @@ void Preset::Ask(const QueueRead& read, redis::Batch& batch) const {
     }
   }
   if (waiting) {
-    for (const CountedKey& key : keys_.waiting) batch.Add({key.command, KeyOf(key.key, read.queue)});
+    for (const CountedKey& key : keys_.waiting) batch.Add({key.command, KeyOf(key.key, name)});
   }
   if (oldest_age) {
     for (const auto& [key, command, first, last] : keys_.oldest->candidates) {
-      batch.Add({command, KeyOf(key, read.queue), first, last});
+      batch.Add({command, KeyOf(key, name), first, last});
     }
   }
   if (in_flight) {
-    for (const CountedKey& key : keys_.in_flight) batch.Add({key.command, KeyOf(key.key, read.queue)});
+    for (const CountedKey& key : keys_.in_flight) batch.Add({key.command, KeyOf(key.key, name)});
   }
 }
 
@@ -77,18 +78,19 @@ std::optional<QueueCounts> Preset::Count(const QueueRead& read, Replies replies,
   // The candidates for the oldest job may all be taken, and their times be gone, before they are looked up.
   constexpr int kAttempts = 3;
   ReplyCursor cursor(replies);
+  const std::string name = NameInKeys(read.queue);
   for (int attempt = 1; attempt <= kAttempts; ++attempt) {
     if (attempt > 1 && cursor.AtEnd()) {
       Preset::Ask(read, more);  // Without what a layout built on this asks besides, once.
       return std::nullopt;
     }
-    const First first = CountFirst(read, cursor);
+    const First first = CountFirst(read, name, cursor);
     QueueCounts counts = first.counts;
     std::optional<TimePoint> since = first.due_since;
     if (!first.candidates.empty()) {
       const OldestJob& oldest = *keys_.oldest;
       if (oldest.ask && cursor.AtEnd()) {
-        for (const std::string_view job : first.candidates) oldest.ask(read.queue, job, more);
+        for (const std::string_view job : first.candidates) oldest.ask(name, job, more);
         return std::nullopt;
       }
       const auto earliest = EarliestOf(oldest, first.candidates, cursor);
@@ -103,24 +105,24 @@ std::optional<QueueCounts> Preset::Count(const QueueRead& read, Replies replies,
                                                              " cannot be known: " + std::string(keys_.oldest->missing));
 }
 
-Preset::First Preset::CountFirst(const QueueRead& read, ReplyCursor& cursor) const {
+Preset::First Preset::CountFirst(const QueueRead& read, std::string_view name, ReplyCursor& cursor) const {
   const auto& [waiting, in_flight, delayed, oldest_age, holders] = read.wanted;
   First first;
   for (const DelayedSet& set : keys_.delayed) {
-    const std::string key = KeyOf(set.key, read.queue);
+    const std::string key = KeyOf(set.key, name);
     if (waiting) first.counts.waiting += cursor.Count("ZCOUNT", key);
     if (delayed) first.counts.delayed += cursor.Count("ZCOUNT", key);
     if (oldest_age) KeepEarlier(first.due_since, FirstDue(set, key, cursor));
   }
-  if (waiting) first.counts.waiting += Sum(keys_.waiting, read.queue, cursor);
+  if (waiting) first.counts.waiting += Sum(keys_.waiting, name, cursor);
   if (oldest_age) {
     for (const auto& candidates : keys_.oldest->candidates) {
-      for (const std::string_view job : cursor.Texts(candidates.command, KeyOf(candidates.key, read.queue))) {
+      for (const std::string_view job : cursor.Texts(candidates.command, KeyOf(candidates.key, name))) {
         if (keys_.oldest->is_job == nullptr || keys_.oldest->is_job(job)) first.candidates.push_back(job);
       }
     }
   }
-  if (in_flight) first.counts.in_flight = Sum(keys_.in_flight, read.queue, cursor);
+  if (in_flight) first.counts.in_flight = Sum(keys_.in_flight, name, cursor);
   return first;
 }
 

@@ -77,6 +77,9 @@ class Preset : public QueueLayout {
   std::optional<QueueCounts> Count(const QueueRead& read, Replies replies, redis::Batch& more) const override;
 
  private:
+  /// What stands for the queue in the patterns of keys.
+  virtual std::string NameInKeys(std::string_view queue) const { return std::string(queue); }
+
   /// What the first round of a reading tells.
   struct First {
     QueueCounts counts{};
@@ -86,7 +89,7 @@ class Preset : public QueueLayout {
     std::vector<std::string_view> candidates{};
   };
 
-  First CountFirst(const QueueRead& read, ReplyCursor& cursor) const;
+  First CountFirst(const QueueRead& read, std::string_view name, ReplyCursor& cursor) const;
 
   const Keys keys_;
 };
