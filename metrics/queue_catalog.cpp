@@ -95,14 +95,16 @@ QueueCatalog::QueueCatalog(QueueConfig config) {
     }
   }
   for (const Entry& entry : named_) {
-    for (const auto& [key, value] : entry.labels) by_label_[key + "=" + value].push_back(&entry);
+    for (const auto& [key, value] : entry.labels) by_label_[key][value].push_back(&entry);
   }
 }
 
 const QueueCatalog::Entries& QueueCatalog::WithLabel(std::string_view key, std::string_view value) const {
   static const Entries none;
-  const auto found = by_label_.find(std::string(key).append("=").append(value));
-  return found == by_label_.end() ? none : found->second;
+  const auto of_key = by_label_.find(key);
+  if (of_key == by_label_.end()) return none;
+  const auto found = of_key->second.find(value);
+  return found == of_key->second.end() ? none : found->second;
 }
 
 /// Those configured by name that may match: looked up by the label that leaves the fewest.
@@ -124,18 +126,18 @@ QueueCatalog::Entries QueueCatalog::Candidates(const LabelSelector& selector) co
   return all;
 }
 
-/// The patterns that decide about `name`, one for each Redis at most.
-QueueCatalog::Entries QueueCatalog::PatternsOf(std::string_view name) const {
-  std::vector<std::string_view> decided;  // Redis.
-  for (const Entry* entry : WithLabel(kQueue, name)) decided.emplace_back(entry->queue->settings.redis);
-  Entries patterns;
-  for (const Entry& pattern : patterns_) {
-    const std::string& redis = pattern.queue->settings.redis;
-    if (!Star(pattern.queue->name, name) || std::find(decided.begin(), decided.end(), redis) != decided.end()) continue;
-    decided.emplace_back(redis);
-    patterns.push_back(&pattern);
-  }
-  return patterns;
+/// Whether `name` is for `pattern` to decide about in its Redis: nobody configured it there, and it fits no pattern
+/// before.
+bool QueueCatalog::Decides(const Entry& pattern, std::string_view name) const {
+  if (!Star(pattern.queue->name, name)) return false;
+  const auto is_there = [&](const Entry& entry) {
+    return entry.queue->settings.redis == pattern.queue->settings.redis;
+  };
+  const Entries& named = WithLabel(kQueue, name);
+  return std::none_of(named.begin(), named.end(), [&](const Entry* entry) { return is_there(*entry); }) &&
+         std::none_of(patterns_.data(), &pattern, [&](const Entry& before) {
+           return is_there(before) && Star(before.queue->name, name).has_value();
+         });
 }
 
 std::vector<std::shared_ptr<const ConfiguredQueue>> QueueCatalog::PatternsToList(std::string_view ns,
@@ -176,7 +178,9 @@ void QueueCatalog::AddOfPatterns(std::string_view ns, const LabelSelector& selec
   };
   if (const auto* names = PinnedNames(selector)) {
     for (const std::string& name : *names) {
-      for (const Entry* pattern : PatternsOf(name)) add(*pattern, name);
+      for (const Entry& pattern : patterns_) {
+        if (Decides(pattern, name)) add(pattern, name);
+      }
     }
     return;
   }
@@ -187,8 +191,7 @@ void QueueCatalog::AddOfPatterns(std::string_view ns, const LabelSelector& selec
       const auto star = Star(pattern.queue->name_in_redis, name_in_redis);
       if (!star) continue;
       const std::string name = WithStar(pattern.queue->name, *star);
-      const Entries deciding = PatternsOf(name);
-      if (std::find(deciding.begin(), deciding.end(), &pattern) != deciding.end()) add(pattern, name);
+      if (Decides(pattern, name)) add(pattern, name);
     }
   }
 }

@@ -2,11 +2,11 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include "metrics/label_selector.h"
@@ -61,7 +61,7 @@ class QueueCatalog {
 
   const Entries& WithLabel(std::string_view key, std::string_view value) const;
   Entries Candidates(const LabelSelector& selector) const;
-  std::vector<const Entry*> PatternsOf(std::string_view name) const;
+  bool Decides(const Entry& pattern, std::string_view name) const;
   void AddNamed(std::string_view ns, const LabelSelector& selector, std::vector<Queue>& queues) const;
   void AddOfPatterns(std::string_view ns, const LabelSelector& selector, const Members& members,
                      std::vector<Queue>& queues) const;
@@ -69,8 +69,8 @@ class QueueCatalog {
 
   std::vector<Entry> named_;
   std::vector<Entry> patterns_;  // In the order configured.
-  /// By "KEY=VALUE", which is unambiguous, because neither can have a '='.
-  std::unordered_map<std::string, Entries> by_label_;
+  /// By key and value.
+  std::map<std::string, std::map<std::string, Entries, std::less<>>, std::less<>> by_label_;
 };
 
 }  // namespace metrics

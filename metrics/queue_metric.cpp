@@ -28,8 +28,13 @@ const std::vector<QueueMetric>& QueueMetrics() {
 
 std::optional<QueueMetric> FindQueueMetric(std::string_view name) {
   const auto& metrics = QueueMetrics();
-  const auto found =
-      std::find_if(metrics.begin(), metrics.end(), [name](QueueMetric metric) { return Name(metric) == name; });
+  const auto is_same = [](char ours, char theirs) {
+    return ours == (theirs >= 'A' && theirs <= 'Z' ? theirs + 'a' - 'A' : theirs);
+  };
+  const auto found = std::find_if(metrics.begin(), metrics.end(), [&](QueueMetric metric) {
+    const std::string_view ours = Name(metric);
+    return std::equal(ours.begin(), ours.end(), name.begin(), name.end(), is_same);
+  });
   return found == metrics.end() ? std::nullopt : std::optional(*found);
 }
 

@@ -21,7 +21,7 @@ enum class QueueMetric : std::uint8_t {
 
 /// "redis_queue_length" and the like.
 std::string_view Name(QueueMetric metric);
-/// Nothing if there is no such metric.
+/// In whatever case, since client-go lower-cases names. Nothing if there is no such metric.
 std::optional<QueueMetric> FindQueueMetric(std::string_view name);
 /// All of them, sorted by name.
 const std::vector<QueueMetric>& QueueMetrics();

@@ -14,7 +14,6 @@
 #include "metrics/queue_metric_provider.h"
 #include "server/access_event_log.h"
 #include "server/api/api_server.h"
-#include "server/api/lower_case.h"
 #include "server/api/request_info.h"
 #include "server/audit_log.h"
 #include "server/auth/access_control.h"
@@ -146,7 +145,7 @@ std::string_view MetricLabel(const api::RequestInfo& info) {
   if (!info.is_resource_request) {
     return "";
   }
-  const auto known = metrics::FindQueueMetric(api::LowerCase(info.resource));
+  const auto known = metrics::FindQueueMetric(info.resource);
   return known ? metrics::Name(*known) : "other";
 }
 

@@ -145,6 +145,7 @@ std::optional<MediaType> Negotiate(std::string_view accept, const Offer& offer) 
     return std::nullopt;
   }
   std::vector<Clause> clauses;
+  clauses.reserve(4);
   while (!accept.empty()) {
     if (const auto clause = ParseClause(TakeUntil(accept, ','))) {
       clauses.push_back(*clause);
