@@ -28,7 +28,11 @@ class RedisServer:
         """Returns once it answers, with what was SAVEd before."""
         self._socket.unlink(missing_ok=True)
         self._process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL)
-        eventually(self._answers)
+        try:
+            eventually(self._answers)
+        except BaseException:
+            self.kill()
+            raise
 
     def kill(self):
         """As a crash would: at once, and the socket file stays."""
@@ -55,6 +59,8 @@ class RedisServer:
                 return _call(stream, *arguments)
 
     def _answers(self):
+        if self._process.poll() is not None:  # Its port may have been taken meanwhile, for instance.
+            raise RuntimeError(f"redis-server has ended: {self.log_file.read_text()}")
         try:
             return self.run("PING") == "PONG"
         except OSError:

@@ -1,5 +1,6 @@
 """Redis made of several servers: a master with its Sentinels, and a Cluster; in plain text or over TLS."""
 
+import contextlib
 import random
 import socket
 from dataclasses import dataclass
@@ -74,17 +75,17 @@ class Watched:
                                        tls=sentinel_tls, config_file=config, password=sentinel_password))
 
     def __enter__(self):
-        self._started = []
-        for server in (self.master, self.replica, *self.sentinels):
-            server.start()
-            self._started.append(server)
-        eventually(lambda: self.replica.run("role")[3] == "connected")
-        eventually(lambda: all(self._knows_all(sentinel) for sentinel in self.sentinels))
+        with contextlib.ExitStack() as started:
+            for server in (self.master, self.replica, *self.sentinels):
+                server.start()
+                started.callback(server.kill)
+            eventually(lambda: self.replica.run("role")[3] == "connected")
+            eventually(lambda: all(self._knows_all(sentinel) for sentinel in self.sentinels))
+            self._started = started.pop_all()
         return self
 
     def __exit__(self, *_):
-        for server in self._started:
-            server.kill()
+        self._started.close()
 
     def promote(self):
         """Ends the master as a crash would. Returns the new one, once it is one."""
@@ -112,20 +113,20 @@ class Cluster:
                       for i, bus_port in enumerate(self.bus_ports)]
 
     def __enter__(self):
-        self._started = []
-        for i, node in enumerate(self.nodes):
-            node.start()
-            self._started.append(node)
-            node.run("cluster", "set-config-epoch", str(i + 1))
-            node.run("cluster", "addslotsrange", str(SLOTS * i // 3), str(SLOTS * (i + 1) // 3 - 1))
-        for node, bus_port in list(zip(self.nodes, self.bus_ports))[1:]:
-            self.nodes[0].run("cluster", "meet", HOST, str(node.port), str(bus_port))
-        eventually(lambda: all("cluster_state:ok" in node.run("cluster", "info") for node in self.nodes))
+        with contextlib.ExitStack() as started:
+            for i, node in enumerate(self.nodes):
+                node.start()
+                started.callback(node.kill)
+                node.run("cluster", "set-config-epoch", str(i + 1))
+                node.run("cluster", "addslotsrange", str(SLOTS * i // 3), str(SLOTS * (i + 1) // 3 - 1))
+            for node, bus_port in list(zip(self.nodes, self.bus_ports))[1:]:
+                self.nodes[0].run("cluster", "meet", HOST, str(node.port), str(bus_port))
+            eventually(lambda: all("cluster_state:ok" in node.run("cluster", "info") for node in self.nodes))
+            self._started = started.pop_all()
         return self
 
     def __exit__(self, *_):
-        for node in self._started:
-            node.kill()
+        self._started.close()
 
     def run(self, key, *arguments):
         """A command that only the node of `key` takes."""
