@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include <strings.h>
+
 namespace metrics {
 
 std::string_view Name(QueueMetric metric) {
@@ -28,12 +30,9 @@ const std::vector<QueueMetric>& QueueMetrics() {
 
 std::optional<QueueMetric> FindQueueMetric(std::string_view name) {
   const auto& metrics = QueueMetrics();
-  const auto is_same = [](char ours, char theirs) {
-    return ours == (theirs >= 'A' && theirs <= 'Z' ? theirs + 'a' - 'A' : theirs);
-  };
-  const auto found = std::find_if(metrics.begin(), metrics.end(), [&](QueueMetric metric) {
+  const auto found = std::find_if(metrics.begin(), metrics.end(), [name](QueueMetric metric) {
     const std::string_view ours = Name(metric);
-    return std::equal(ours.begin(), ours.end(), name.begin(), name.end(), is_same);
+    return ours.size() == name.size() && strncasecmp(ours.data(), name.data(), ours.size()) == 0;
   });
   return found == metrics.end() ? std::nullopt : std::optional(*found);
 }

@@ -20,37 +20,75 @@ MetricNotFound UnknownMetric(std::string_view metric) {
   return {"there is no metric " + QuoteBeginning(metric) + "; there are " + names};
 }
 
-/// Whoever asks is answered, also when `act` finds no memory to do so. For what the loop calls.
-template <typename Callback, typename Act>
-void OrNoMemory(const Callback& callback, Act act) {
-  try {
-    act();
-  } catch (const std::bad_alloc&) {
-    callback(NoMemory());
-  }
-}
-
 }  // namespace
 
-/// One GetHolders() on its way to its answer.
-class QueueMetricProvider::HoldersQuery : public std::enable_shared_from_this<HoldersQuery> {
+/// A question on its way to its answer: which queues it is about, what Redis says of them, and what that makes. Whoever
+/// asks is answered, also when there is no memory to go on.
+template <typename Callback>
+class QueueMetricProvider::Asked : public std::enable_shared_from_this<Asked<Callback>> {
  public:
-  HoldersQuery(QueueMetricProvider& provider, MetricQuery query, HoldersCallback callback)
-      : provider_(provider), snapshot_(provider.Current()), query_(std::move(query)), callback_(std::move(callback)) {}
+  Asked(QueueMetricProvider& provider, QueueMetric metric, MetricQuery query, Callback callback)
+      : provider_(provider),
+        snapshot_(provider.Current()),
+        metric_(metric),
+        query_(std::move(query)),
+        callback_(std::move(callback)) {}
+  virtual ~Asked() = default;
 
   void Begin() {
-    FindQueues({snapshot_->catalog, snapshot_->sources, provider_.observer_, query_, QueueMetric::kWaiting},
-               [self = shared_from_this()](FoundQueues found) {
-                 OrNoMemory(self->callback_, [&] { self->ReadQueues(std::move(found)); });
+    FindQueues({snapshot_->catalog, snapshot_->sources, provider_.observer_, query_, metric_},
+               [self = this->shared_from_this()](FoundQueues found) {
+                 self->OrNoMemory([&] { self->Take(std::move(found)); });
                });
   }
 
+ protected:
+  void Read(std::vector<QueueQuestion> questions) {
+    provider_.reader_.Read(
+        std::move(questions), query_.deadline,
+        [self = this->shared_from_this()](std::vector<QueueOutcome> outcomes) {
+          self->OrNoMemory([&] { self->Answer(std::move(outcomes)); });
+        },
+        query_.not_before);
+  }
+
+  QueueMetricProvider& provider_;
+  const std::shared_ptr<const Snapshot> snapshot_;
+  const QueueMetric metric_;
+  const MetricQuery query_;
+  const Callback callback_;
+
  private:
-  void ReadQueues(FoundQueues found) {
-    if (auto* why = std::get_if<MetricUnavailable>(&found)) return callback_(std::move(*why));
-    if (auto* why = std::get_if<MetricNotFound>(&found)) return callback_(std::move(*why));
+  // May throw std::bad_alloc, but not once they have called back.
+  virtual void ReadQueues(std::vector<Queue> queues) = 0;
+  /// To what was put to Read(), in its order.
+  virtual void Answer(std::vector<QueueOutcome> outcomes) = 0;
+
+  void Take(FoundQueues found) {
+    if (auto* queues = std::get_if<std::vector<Queue>>(&found)) return ReadQueues(std::move(*queues));
+    if (auto* unknown = std::get_if<MetricNotFound>(&found)) return callback_(std::move(*unknown));
+    callback_(std::get<MetricUnavailable>(std::move(found)));
+  }
+
+  template <typename Act>
+  void OrNoMemory(Act act) {
+    try {
+      act();
+    } catch (const std::bad_alloc&) {
+      callback_(NoMemory());
+    }
+  }
+};
+
+class QueueMetricProvider::HoldersQuery final : public Asked<HoldersCallback> {
+ public:
+  HoldersQuery(QueueMetricProvider& provider, MetricQuery query, HoldersCallback callback)
+      : Asked(provider, QueueMetric::kWaiting, std::move(query), std::move(callback)) {}
+
+ private:
+  void ReadQueues(std::vector<Queue> queues) override {
     std::vector<QueueQuestion> questions;
-    for (Queue& queue : std::get<std::vector<Queue>>(found)) {
+    for (Queue& queue : queues) {
       const ConfiguredQueue& configured = *queue.configured;
       if (!configured.layout->Offers().holders) {
         return callback_(MetricNotFound{"the layout " + configured.settings.layout_name + " of the queue " +
@@ -61,16 +99,11 @@ class QueueMetricProvider::HoldersQuery : public std::enable_shared_from_this<Ho
                            std::move(queue.name_in_redis),
                            {.in_flight = true, .holders = true}});
     }
-    provider_.reader_.Read(
-        std::move(questions), query_.deadline,
-        [self = shared_from_this()](std::vector<QueueOutcome> outcomes) {
-          OrNoMemory(self->callback_, [&] { self->Answer(std::move(outcomes)); });
-        },
-        query_.not_before);
+    Read(std::move(questions));
   }
 
   /// All of them, unless one of the queues could not be read.
-  void Answer(std::vector<QueueOutcome> outcomes) {
+  void Answer(std::vector<QueueOutcome> outcomes) override {
     std::vector<std::string> holders;
     for (QueueOutcome& outcome : outcomes) {
       if (auto* why = std::get_if<MetricUnavailable>(&outcome)) return callback_(std::move(*why));
@@ -79,38 +112,18 @@ class QueueMetricProvider::HoldersQuery : public std::enable_shared_from_this<Ho
     }
     callback_(std::move(holders));
   }
-
-  QueueMetricProvider& provider_;
-  const std::shared_ptr<const Snapshot> snapshot_;
-  const MetricQuery query_;
-  const HoldersCallback callback_;
 };
 
-/// One Get() on its way to its answer.
-class QueueMetricProvider::Query : public std::enable_shared_from_this<Query> {
+class QueueMetricProvider::Query final : public Asked<MetricCallback> {
  public:
-  Query(QueueMetricProvider& provider, QueueMetric metric, MetricQuery query, MetricCallback callback)
-      : provider_(provider),
-        snapshot_(provider.Current()),
-        metric_(metric),
-        query_(std::move(query)),
-        callback_(std::move(callback)) {}
-
-  void Begin() {
-    FindQueues({snapshot_->catalog, snapshot_->sources, provider_.observer_, query_, metric_},
-               [self = shared_from_this()](FoundQueues found) {
-                 OrNoMemory(self->callback_, [&] { self->ReadQueues(std::move(found)); });
-               });
-  }
+  using Asked::Asked;
 
  private:
   /// No answer is of use any more.
   bool IsLate() const { return std::chrono::steady_clock::now() >= query_.deadline; }
 
-  void ReadQueues(FoundQueues found) {
-    if (auto* why = std::get_if<MetricUnavailable>(&found)) return callback_(std::move(*why));
-    if (auto* why = std::get_if<MetricNotFound>(&found)) return callback_(std::move(*why));
-    queues_ = std::get<std::vector<Queue>>(std::move(found));
+  void ReadQueues(std::vector<Queue> queues) override {
+    queues_ = std::move(queues);
     readings_.resize(queues_.size());
     std::vector<QueueQuestion> questions;
     for (std::size_t i = 0; i < queues_.size(); ++i) {
@@ -126,16 +139,11 @@ class QueueMetricProvider::Query : public std::enable_shared_from_this<Query> {
       asked_.push_back(i);
       questions.push_back(std::move(question));
     }
-    if (questions.empty()) return Answer();
-    provider_.reader_.Read(
-        std::move(questions), query_.deadline,
-        [self = shared_from_this()](std::vector<QueueOutcome> outcomes) {
-          OrNoMemory(self->callback_, [&] { self->Take(std::move(outcomes)); });
-        },
-        query_.not_before);
+    if (questions.empty()) return AnswerFromReadings();
+    Read(std::move(questions));
   }
 
-  void Take(std::vector<QueueOutcome> outcomes) {
+  void Answer(std::vector<QueueOutcome> outcomes) override {
     for (std::size_t k = 0; k < asked_.size(); ++k) {
       const std::size_t i = asked_[k];
       const auto remembered = remembered_.find(i);
@@ -148,7 +156,7 @@ class QueueMetricProvider::Query : public std::enable_shared_from_this<Query> {
       }
       if (!readings_[i]) return callback_(std::get<MetricUnavailable>(std::move(outcomes[k])));
     }
-    Answer();
+    AnswerFromReadings();
   }
 
   /// What the configuration wants answered instead of an error, if it does.
@@ -161,7 +169,7 @@ class QueueMetricProvider::Query : public std::enable_shared_from_this<Query> {
     return QueueReading{{.waiting = *policy.value}, last ? last->timestamp : std::chrono::system_clock::now()};
   }
 
-  void Answer() {
+  void AnswerFromReadings() {
     std::vector<MetricSample> samples;
     samples.reserve(queues_.size());
     for (std::size_t i = 0; i < queues_.size(); ++i) {
@@ -170,12 +178,6 @@ class QueueMetricProvider::Query : public std::enable_shared_from_this<Query> {
     }
     callback_(std::move(samples));
   }
-
-  QueueMetricProvider& provider_;
-  const std::shared_ptr<const Snapshot> snapshot_;
-  const QueueMetric metric_;
-  const MetricQuery query_;
-  const MetricCallback callback_;
 
   // One for each queue, in their order.
   std::vector<Queue> queues_;

@@ -69,6 +69,8 @@ class QueueMetricProvider final : public MetricProvider {
   /// By name and options.
   using Layouts = std::map<std::pair<std::string, LayoutOptions>, std::shared_ptr<const QueueLayout>>;
 
+  template <typename Callback>
+  class Asked;
   class Query;
   class HoldersQuery;
 

@@ -76,7 +76,7 @@ struct RawOptions {
 
 /// Declares options of `command`, one with each call.
 auto OptionsOf(CLI::App& command) {
-  return [&command](const char* group, const char* name, std::string& value, const char* type, const char* help) {
+  return [&command](const char* group, const char* name, auto& value, const char* type, const char* help) {
     command.add_option(name, value, help)
         ->group(group)
         ->type_name(type)
@@ -91,12 +91,8 @@ void DeclareQueues(CLI::App& command, RawOptions& raw) {
          "YAML file that names Redis and queues, followed while it changes; without it, every key is a queue");
   option("Queues", "--layout", raw.layout, "LAYOUT",
          "Without --config: how all queues are kept in Redis, such as celery");
-  command
-      .add_option("--namespaces", raw.namespaces,
-                  "Without --config: the namespaces that may see queues; all of them if it is not given")
-      ->group("Queues")
-      ->type_name("NAMES")
-      ->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+  option("Queues", "--namespaces", raw.namespaces, "NAMES",
+         "Without --config: the namespaces that may see queues; all of them if it is not given");
   option("Redis", "--redis-url", raw.redis_url, "URL",
          "The Redis that holds the queues: redis[s]://HOST[:PORT][/DB] or unix:///PATH[?db=DB]");
   option("Redis", "--redis-ca-file", raw.redis_ca_file, "FILE",

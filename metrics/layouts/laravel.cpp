@@ -1,6 +1,7 @@
 #include "metrics/layouts/laravel.h"
 
 #include "metrics/json.h"
+#include "metrics/redis/cluster_slots.h"
 
 namespace metrics::layouts {
 namespace {
@@ -27,10 +28,7 @@ Preset::Keys KeysOf(const LaravelOptions& options) {
 Laravel::Laravel(const LaravelOptions& options) : Preset(KeysOf(options)), hash_tag_(options.hash_tag) {}
 
 std::string Laravel::NameInKeys(std::string_view queue) const {
-  const std::size_t brace = queue.find('{');
-  const std::size_t end = queue.find('}', brace);
-  const bool has_tag = end != std::string_view::npos && brace != std::string_view::npos && end > brace + 1;
-  return hash_tag_ && !has_tag ? "{" + std::string(queue) + "}" : std::string(queue);
+  return hash_tag_ && !redis::HashTag(queue) ? "{" + std::string(queue) + "}" : std::string(queue);
 }
 
 }  // namespace metrics::layouts

@@ -40,11 +40,16 @@ bool IsIn(const Reply& reply, std::int64_t smallest, std::int64_t largest) {
 
 }  // namespace
 
+std::optional<std::string_view> HashTag(std::string_view key) {
+  const auto open = key.find('{');
+  if (open == kNone) return std::nullopt;
+  const auto close = key.find('}', open + 1);
+  if (close == kNone || close == open + 1) return std::nullopt;
+  return key.substr(open + 1, close - open - 1);
+}
+
 std::uint16_t HashSlot(std::string_view key) {
-  if (const auto open = key.find('{'); open != kNone) {
-    const auto close = key.find('}', open + 1);
-    if (close != kNone && close > open + 1) key = key.substr(open + 1, close - open - 1);
-  }
+  key = HashTag(key).value_or(key);
   std::uint32_t crc = 0;
   for (const char c : key) {
     crc = ((crc << 8U) ^ kCrcTable[((crc >> 8U) ^ static_cast<unsigned char>(c)) & 0xFFU]) & 0xFFFFU;

@@ -16,7 +16,10 @@ namespace metrics::redis {
 
 constexpr std::size_t kHashSlots = 16384;
 
-/// CRC16 of the key, or of its hash tag: what stands between the first '{' and the next '}', if that is not empty.
+/// What stands between the first '{' of a key and the next '}', if that is not empty.
+std::optional<std::string_view> HashTag(std::string_view key);
+
+/// CRC16 of the key, or of its hash tag.
 std::uint16_t HashSlot(std::string_view key);
 
 /// Slots that follow each other and have the same master.
