@@ -205,12 +205,13 @@ TEST_CASE("the loss of a node is an error for its keys only, until its replica i
   REQUIRE(Eventually([&] { return of_lost.right > 100 && of_others.right > 100; }));
   const int errors_before = of_others.errors;
 
-  if (is_crash) {
-    cluster.node(lost).Kill();
-  } else {
-    cluster.node(heir).Command({"CLUSTER", "FAILOVER"});
+  if (is_crash) cluster.node(lost).Kill();
+  bool is_promoted = false;
+  for (int attempt = 0; attempt < 3 && !is_promoted; ++attempt) {  // Redis drops a failover that takes it five seconds.
+    if (!is_crash) cluster.node(heir).Command({"CLUSTER", "FAILOVER"});
+    is_promoted = Eventually([&] { return cluster.node(heir).Command({"ROLE"}).elements.at(0).text == "master"; });
   }
-  REQUIRE(Eventually([&] { return cluster.node(heir).Command({"ROLE"}).elements.at(0).text == "master"; }));
+  REQUIRE(is_promoted);
   const auto promoted = Clock::now();
   cluster.node(heir).Command({"RPUSH", "q1", "late"});
   REQUIRE(Eventually([&] { return client.Reads("q1", 2); }));
