@@ -123,6 +123,7 @@ ClusterSource::ClusterSource(EventLoop& loop, ClusterOptions options, RedisObser
       options_(std::move(options)),
       subject_(SubjectFor(options_.seeds)),
       observer_(observer),
+      begun_(Clock::now()),
       ended_{UnavailableKind::kConnection, subject_ + " is not asked any more: the server shuts down"} {
   reported_ = status();
   timer_.emplace(loop, [this] { OnTimer(); });
@@ -358,6 +359,7 @@ void ClusterSource::AskForSlots() {
     unused = TakeUnused();
     unanswered_ = asked.size();
   }
+  may_answer_yet_ = false;
   unused.clear();
   for (const NodePtr& node : asked) {
     try {
@@ -381,11 +383,14 @@ void ClusterSource::TakeSlots(const Node& node, const Result& answer) {
     problem = NoMemory();
   }
   const bool is_learnt = !problem;
+  if (problem && problem->kind == UnavailableKind::kTimeout) {
+    may_answer_yet_ = may_answer_yet_ || Clock::now() < begun_ + options_.timeout;
+  }
   std::vector<ReadPtr> waiting;
   {
     const std::lock_guard lock(mutex_);
     if (problem) failure_ = *std::move(problem);
-    if (!is_known_ && unanswered_ == 0) may_wait_ = false;
+    if (!is_known_ && unanswered_ == 0) may_wait_ = may_wait_ && may_answer_yet_;
     if (is_known_ || !may_wait_) waiting.swap(waiting_);
   }
   for (const ReadPtr& read : waiting) {

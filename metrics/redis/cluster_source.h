@@ -90,10 +90,12 @@ class ClusterSource final : public RedisSource {
   const ClusterOptions options_;
   const std::string subject_;
   RedisObserver& observer_;
+  const Clock::time_point begun_;
 
   // Used on the loop's thread only.
-  Failure ended_;               // Made before there is need, when there may be no memory.
-  std::size_t unanswered_ = 0;  // Questions who has which slot.
+  Failure ended_;                // Made before there is need, when there may be no memory.
+  std::size_t unanswered_ = 0;   // Questions who has which slot.
+  bool may_answer_yet_ = false;  // A node that did not, as it is new and has the time that is allowed for an answer.
   std::size_t turn_ = 0;
   SourceStatus reported_;
   std::optional<Timer> timer_;

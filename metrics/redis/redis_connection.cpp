@@ -118,7 +118,7 @@ void RedisConnection::Send(Batch batch, Clock::time_point deadline, ResultCallba
 
 SourceStatus RedisConnection::status() const {
   const std::lock_guard lock(mutex_);
-  if (is_up_) return {.up = true};
+  if (is_up_ || renews_) return {.up = true};
   return {.up = false, .cause = failure_ ? failure_->text : subject_ + " is not connected yet"};
 }
 
@@ -130,6 +130,7 @@ void RedisConnection::UseEndpoint(const RedisEndpoint& endpoint) {
     failure_ = FailureOf(UnavailableKind::kConnection, "is not the master any more");
     subject_ = SubjectFor(endpoint_);
     is_up_ = false;
+    renews_ = false;
     may_wait_ = true;
     requests_.set_subject(subject_);
     requests_.Lose(*failure_, settled_);
@@ -138,7 +139,6 @@ void RedisConnection::UseEndpoint(const RedisEndpoint& endpoint) {
   if (attempt_ == 0) reported_ = status();
   if (socket_) CloseSocket();
   failures_ = 0;
-  renews_ = false;
   StartAttempt();
   Report();
 }
@@ -268,7 +268,7 @@ void RedisConnection::ShakeHands() {
   Write(handshake_->bytes());
 }
 
-void RedisConnection::Receive() {
+bool RedisConnection::Receive() {
   std::array<char, 16384> buffer;
   const auto size = ::recv(socket_.get(), buffer.data(), buffer.size(), 0);
   if (size > 0) {
@@ -287,6 +287,7 @@ void RedisConnection::Receive() {
   } else if (errno != EAGAIN && errno != EINTR) {
     Lose(UnavailableKind::kConnection, "lost the connection: " + Describe(errno));
   }
+  return size == static_cast<ssize_t>(buffer.size());
 }
 
 void RedisConnection::ReceiveTls(std::string_view bytes) {
@@ -340,11 +341,11 @@ void RedisConnection::TakeReplies() {
 
 void RedisConnection::ComeUp() {
   handshake_.reset();
-  renews_ = false;
   state_ = State::kUp;
   up_since_ = Clock::now();
   const std::lock_guard lock(mutex_);
   is_up_ = true;
+  renews_ = false;
   failure_.reset();
   may_wait_ = true;
   Write(requests_.DispatchWaiting(up_since_));
@@ -358,11 +359,12 @@ void RedisConnection::Lose(UnavailableKind kind, const std::string& what) {
     return;
   }
   // It is as well as before if only one answer was too large, which settles the request for it.
-  renews_ = kind == UnavailableKind::kTooLarge;
-  const bool is_well = renews_ || Clock::now() - up_since_ >= options_.timeout;
+  const bool renews = kind == UnavailableKind::kTooLarge;
+  const bool is_well = renews || Clock::now() - up_since_ >= options_.timeout;
   {
     const std::lock_guard lock(mutex_);
     is_up_ = false;
+    renews_ = renews;
     failure_ = FailureOf(kind, what);
     may_wait_ = is_well && kind != UnavailableKind::kTimeout;
     requests_.Lose(*failure_, settled_);
@@ -388,8 +390,8 @@ void RedisConnection::FailAttempt(UnavailableKind kind, const std::string& what)
 }
 
 void RedisConnection::FailWaiting(const Failure& why) {
-  renews_ = false;
   const std::lock_guard lock(mutex_);
+  renews_ = false;
   failure_ = why;
   may_wait_ = false;
   requests_.FailWaiting(*failure_, settled_);
@@ -422,7 +424,8 @@ void RedisConnection::OnTimer() {
   const auto now = Clock::now();
   OrLater([&] {
     // An answer that has arrived is not late because the loop is.
-    if (state_ >= State::kSecuring) Receive();
+    while (state_ >= State::kSecuring && Receive()) {
+    }
     bool is_stalled = false;
     {
       const std::lock_guard lock(mutex_);
@@ -495,7 +498,6 @@ void RedisConnection::Report() {
     settled.callback(std::move(settled.result));
   }
   settled_.clear();
-  if (renews_) return;
   try {
     if (SourceStatus current = status(); current != reported_) {
       observer_.OnConnectionChange(options_.name, current.up, current.cause);
@@ -513,6 +515,7 @@ void RedisConnection::End() {
   {
     const std::lock_guard lock(mutex_);
     is_up_ = false;
+    renews_ = false;
     may_wait_ = false;
     failure_ = FailureOf(UnavailableKind::kConnection, "is not asked any more: the server shuts down");
     requests_.FailAll(*failure_, settled_);

@@ -100,7 +100,8 @@ class RedisConnection final : public RedisSource {
   void Secure();
   void ShakeHands();
   void WriteNow();
-  void Receive();
+  /// Whether there may be more.
+  bool Receive();
   void ReceiveTls(std::string_view bytes);
   void Feed(std::string_view bytes);
   void TakeReplies();
@@ -147,7 +148,6 @@ class RedisConnection final : public RedisSource {
   bool heard_ = false;  // Anything, by reader_.
   Clock::time_point up_since_;
   unsigned failures_ = 0;  // In a row.
-  bool renews_ = false;    // It connects anew, but is not lost: that is nothing to report.
   std::minstd_rand random_;
   std::vector<RequestQueue::Settled> settled_;  // To be told as soon as mutex_ is free.
   SourceStatus reported_;
@@ -158,6 +158,7 @@ class RedisConnection final : public RedisSource {
   mutable std::mutex mutex_;
   std::string subject_;  // Changed on the loop's thread only, like socket_.
   bool is_up_ = false;
+  bool renews_ = false;    // It connects anew, but is as good as up: only an answer was too large.
   UniqueFd socket_;        // Changed on the loop only, which may therefore read it without mutex_.
   std::string later_;      // For one write, before the loop's thread waits again.
   std::string unwritten_;  // What the socket did not take.

@@ -16,7 +16,7 @@ using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
 constexpr milliseconds kAskEvery{100};
-constexpr milliseconds kPatience{500};      // With one answer of a Sentinel.
+constexpr milliseconds kPatience{500};      // With one answer of a Sentinel, or with the last of the first ones.
 constexpr milliseconds kRemembered{10000};  // What a Sentinel said before it fell silent: the others may know less.
 
 /// What becomes of the connections to Sentinels is not an event of the source.
@@ -82,6 +82,7 @@ SentinelSource::SentinelSource(EventLoop& loop, SentinelOptions options, RedisOb
     : options_(std::move(options)),
       subject_("Redis master " + GoQuote(options_.master_name)),
       loop_(loop),
+      begun_(steady_clock::now()),
       master_(loop, OptionsForMaster(options_), observer, RedisConnection::Target::kMaster) {
   static Unobserved unobserved;
   sentinels_.reserve(options_.sentinels.size());
@@ -101,6 +102,7 @@ SentinelSource::~SentinelSource() {
 void SentinelSource::AskAll() {
   const auto now = steady_clock::now();
   timer_->Set(now + kAskEvery);
+  const auto patience = followed_ ? kPatience : std::max(kPatience, options_.timeout);
   std::vector<Sentinel*> idle;
   try {
     idle.reserve(sentinels_.size());
@@ -115,7 +117,7 @@ void SentinelSource::AskAll() {
       Batch batch;
       batch.Add({"SENTINEL", "GET-MASTER-ADDR-BY-NAME", options_.master_name});
       batch.Add({"SENTINEL", "MASTER", options_.master_name});
-      sentinel->connection->Send(std::move(batch), now + kPatience,
+      sentinel->connection->Send(std::move(batch), now + patience,
                                  [this, sentinel](const Result& answer) { Take(*sentinel, answer); });
     } catch (const std::bad_alloc&) {
       Take(*sentinel, NoMemory());
@@ -154,9 +156,6 @@ Failure SentinelSource::Unknown(const Failure& why) const {
 }
 
 void SentinelSource::Follow() {
-  const auto is_asked = [](const Sentinel& sentinel) { return sentinel.is_asked; };
-  // The first to answer may be the one that has missed the latest failover.
-  if (!followed_ && std::any_of(sentinels_.begin(), sentinels_.end(), is_asked)) return;
   const Report* best = nullptr;
   for (const Sentinel& sentinel : sentinels_) {
     const auto& report = sentinel.report;
@@ -164,6 +163,10 @@ void SentinelSource::Follow() {
     const bool is_newer = best == nullptr || report->epoch > best->epoch;
     if (is_newer || (report->epoch == best->epoch && report->master == followed_)) best = &*report;
   }
+  // The first to answer may be the one that has missed the latest failover, or that knows nothing.
+  const auto is_asked = [](const Sentinel& sentinel) { return sentinel.is_asked; };
+  const bool waits = best == nullptr || steady_clock::now() < begun_ + kPatience;
+  if (!followed_ && waits && std::any_of(sentinels_.begin(), sentinels_.end(), is_asked)) return;
   if (best == nullptr) {
     if (!followed_) master_.HasNoEndpoint(Unknown(*sentinels_.front().problem));
   } else if (best->master != followed_) {

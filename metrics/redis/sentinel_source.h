@@ -67,6 +67,7 @@ class SentinelSource final : public RedisSource {
   const SentinelOptions options_;
   const std::string subject_;
   EventLoop& loop_;
+  const std::chrono::steady_clock::time_point begun_;
 
   // Used on the loop's thread only.
   std::vector<Sentinel> sentinels_;

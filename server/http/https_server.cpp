@@ -734,7 +734,7 @@ class HttpsServer::Reactor {
     for (auto it = connections_.begin(); it != connections_.end();) {
       const auto current = it++;
       const Connection& connection = current->second;
-      if (connection.deadline <= now) {
+      if (connection.deadline <= now && !connection.shaking_hands) {
         Close(current);
       } else if (connection.state == Connection::State::kHead && now - connection.since > kSweepInterval) {
         SSL_free_buffers(connection.ssl());

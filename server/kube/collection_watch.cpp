@@ -21,7 +21,6 @@ constexpr seconds kWatchTime{60};
 constexpr seconds kWatchTimeout = kWatchTime + seconds(15);
 // A list after a shorter time than this counts as a failure of the one before.
 constexpr seconds kSoon{10};
-constexpr milliseconds kFirstWait{500};
 constexpr milliseconds kLongestWait{10'000};
 
 }  // namespace
@@ -55,14 +54,16 @@ std::string ListAll(Api& api, const Collection& collection, Deadline deadline, c
   }
 }
 
-CollectionWatch::CollectionWatch(std::shared_ptr<Api> api, Collection collection, Listener listener)
+CollectionWatch::CollectionWatch(std::shared_ptr<Api> api, Collection collection, Listener listener,
+                                 milliseconds first_wait)
     : api_(std::move(api)),
       collection_(std::move(collection)),
       listener_(std::move(listener)),
+      first_wait_(first_wait),
       thread_([this](const std::stop_token& stop) { Run(stop); }) {}
 
 void CollectionWatch::Run(const std::stop_token& stop) {
-  milliseconds wait = kFirstWait;
+  milliseconds wait = first_wait_;
   for (;;) {
     const auto begin = steady_clock::now();
     try {
@@ -77,7 +78,7 @@ void CollectionWatch::Run(const std::stop_token& stop) {
     if (!Pause(soon ? Jittered(wait) : milliseconds(0), stop)) {
       return;
     }
-    wait = soon ? std::min(wait * 2, kLongestWait) : kFirstWait;
+    wait = soon ? std::min(wait * 2, kLongestWait) : first_wait_;
   }
 }
 

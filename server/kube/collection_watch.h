@@ -41,7 +41,9 @@ class CollectionWatch {
     std::function<void(std::string_view cause)> on_failure;
   };
 
-  CollectionWatch(std::shared_ptr<Api> api, Collection collection, Listener listener);
+  /// `first_wait` is the time after a first failure.
+  CollectionWatch(std::shared_ptr<Api> api, Collection collection, Listener listener,
+                  std::chrono::milliseconds first_wait = std::chrono::milliseconds(500));
   CollectionWatch(const CollectionWatch&) = delete;
   CollectionWatch& operator=(const CollectionWatch&) = delete;
   /// Ends the watch at once.
@@ -57,6 +59,7 @@ class CollectionWatch {
   const std::shared_ptr<Api> api_;
   const Collection collection_;
   const Listener listener_;
+  const std::chrono::milliseconds first_wait_;
   std::jthread thread_;  // Last, so that it ends first.
 };
 

@@ -27,7 +27,7 @@ LeaderElection::LeaderElection(std::shared_ptr<Api> api, LeaderElectionOptions o
 LeaderElection::~LeaderElection() {
   thread_.request_stop();
   thread_.join();
-  if (writes_ || LeadsUntil() > steady_clock::now()) {
+  if (writes_ || observed_.holder == options_.identity) {
     Resign();
   }
 }

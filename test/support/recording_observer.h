@@ -1,6 +1,7 @@
 // A RedisObserver that remembers what it was told.
 #pragma once
 
+#include <algorithm>
 #include <mutex>
 #include <string>
 #include <vector>
@@ -40,6 +41,24 @@ class RecordingObserver final : public metrics::redis::RedisObserver {
   std::vector<std::chrono::nanoseconds> round_trips() const { return Copy(round_trips_); }
   std::vector<Error> errors() const { return Copy(errors_); }
   std::vector<Change> changes() const { return Copy(changes_); }
+
+  /// Whether that is the last that was told, of `source`.
+  bool ToldUp(const std::string& source) const {
+    const auto all = changes();
+    return !all.empty() && all.back().up && all.back().source == source;
+  }
+
+  /// The causes of all changes after the source was up for the first time, of which each is one too many for a source
+  /// that was never lost. It may have been told to be down before, when it took long to come up.
+  std::string Losses() const {
+    const auto all = changes();
+    const auto up = std::find_if(all.begin(), all.end(), [](const Change& change) { return change.up; });
+    std::string losses;
+    for (auto change = up; change != all.end(); ++change) {
+      if (change != up) losses += change->up ? "up again; " : change->cause + "; ";
+    }
+    return losses;
+  }
 
  private:
   template <typename T>

@@ -12,8 +12,15 @@ namespace {
 
 constexpr auto kHost = "127.0.0.1";
 
+// For how long a node may be silent, in milliseconds. One that is only slow must not be taken for lost.
+constexpr auto kPatient = "30000";
+constexpr auto kUntilFailover = "5000";
+
+// After which a handshake of two nodes is made again, should one have been too slow for it.
+constexpr std::chrono::seconds kHandshake{5};
+
 void Await(const std::function<bool()>& condition, const char* what) {
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(120);
   while (!condition()) {
     if (std::chrono::steady_clock::now() > deadline) throw std::runtime_error(std::string("no ") + what);
     std::this_thread::sleep_for(std::chrono::milliseconds(10));
@@ -39,7 +46,7 @@ void RedisCluster::Start(std::size_t masters, std::size_t count, const std::vect
                                    "--cluster-port",
                                    std::to_string(bus_ports_.back()),
                                    "--cluster-node-timeout",
-                                   "500",
+                                   count > masters ? kUntilFailover : kPatient,
                                    "--cluster-require-full-coverage",
                                    "no",
                                    "--cluster-allow-replica-migration",
@@ -58,9 +65,7 @@ void RedisCluster::Start(std::size_t masters, std::size_t count, const std::vect
     const auto last = (i + 1) * metrics::redis::kHashSlots / masters - 1;
     node(i).Command({"CLUSTER", "ADDSLOTSRANGE", std::to_string(first), std::to_string(last)});
   }
-  for (std::size_t i = 1; i < count; ++i) {
-    node(0).Command({"CLUSTER", "MEET", kHost, std::to_string(node(i).port()), std::to_string(bus_ports_[i])});
-  }
+  Meet();
   const auto all_nodes_see = [&](std::string_view what) {
     for (const auto& server : nodes_) {
       if (server->Command({"CLUSTER", "INFO"}).text.find(what) == std::string::npos) return false;
@@ -68,12 +73,42 @@ void RedisCluster::Start(std::size_t masters, std::size_t count, const std::vect
     return true;
   };
   const std::string known = "cluster_known_nodes:" + std::to_string(count) + "\r";
-  Await([&] { return all_nodes_see(known) && all_nodes_see("cluster_slots_assigned:16384"); }, "cluster");
+  auto next_try = std::chrono::steady_clock::now() + kHandshake;
+  const auto all_know_all = [&] {
+    if (std::chrono::steady_clock::now() >= next_try) {
+      Meet();
+      next_try += kHandshake;
+    }
+    return all_nodes_see(known) && all_nodes_see("cluster_slots_assigned:16384");
+  };
+  Await(all_know_all, "cluster");
   for (std::size_t i = masters; i < count; ++i) node(i).Command({"CLUSTER", "REPLICATE", IdOf(i - masters)});
   for (std::size_t i = masters; i < count; ++i) {
     Await([&] { return node(i).Command({"ROLE"}).elements.at(3).text == "connected"; }, "replica");
   }
+  // A master votes only for whom it knows as a replica, and is asked once.
+  const auto all_know_replicas = [&] {
+    for (const auto& server : nodes_) {
+      for (std::size_t i = masters; i < count; ++i) {
+        const std::string known_as = server->Command({"CLUSTER", "NODES"}).text;
+        const auto line = known_as.find(IdOf(i));
+        if (known_as.substr(line, known_as.find('\n', line) - line).find("slave " + IdOf(i - masters)) ==
+            std::string::npos)
+          return false;
+      }
+    }
+    return true;
+  };
+  Await(all_know_replicas, "replicas");
   Await([&] { return all_nodes_see("cluster_state:ok"); }, "cluster that works");
+}
+
+void RedisCluster::Meet() {
+  for (std::size_t i = 0; i < nodes_.size(); ++i) {
+    for (std::size_t j = i + 1; j < nodes_.size(); ++j) {
+      node(i).Command({"CLUSTER", "MEET", kHost, std::to_string(node(j).port()), std::to_string(bus_ports_[j])});
+    }
+  }
 }
 
 std::vector<metrics::redis::RedisEndpoint> RedisCluster::endpoints() const {
@@ -115,6 +150,9 @@ void RedisCluster::EndMove(std::string_view key, std::size_t to) {
   const std::size_t from = MasterOf(key);
   node(to).Command({"CLUSTER", "SETSLOT", SlotOf(key), "NODE", IdOf(to)});
   node(from).Command({"CLUSTER", "SETSLOT", SlotOf(key), "NODE", IdOf(to)});
+  for (std::size_t i = 0; i < nodes_.size(); ++i) {  // The others would be told in time.
+    if (i != to && i != from) node(i).Command({"CLUSTER", "SETSLOT", SlotOf(key), "NODE", IdOf(to)});
+  }
   const auto all_agree = [&] {
     for (std::size_t i = 0; i < nodes_.size(); ++i) {
       if (MasterOf(key, i) != to) return false;

@@ -39,6 +39,7 @@ class RedisCluster {
 
  private:
   void Start(std::size_t masters, std::size_t count, const std::vector<std::string>& arguments);
+  void Meet();
   std::string IdOf(std::size_t index);
   std::string SlotOf(std::string_view key);
 

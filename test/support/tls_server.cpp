@@ -56,7 +56,9 @@ std::string TlsPeer::ReadRequest() {
   }
 }
 
-void TlsPeer::Write(std::string_view bytes) { SSL_write(session_, bytes.data(), static_cast<int>(bytes.size())); }
+bool TlsPeer::Write(std::string_view bytes) {
+  return SSL_write(session_, bytes.data(), static_cast<int>(bytes.size())) > 0;
+}
 
 void TlsPeer::Answer(std::string_view body) {
   Write("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: " + std::to_string(body.size()) +

@@ -25,7 +25,8 @@ class TlsPeer {
 
   /// A request with its body; empty at the end of the connection.
   std::string ReadRequest();
-  void Write(std::string_view bytes);
+  /// False if the connection has ended.
+  bool Write(std::string_view bytes);
   /// 200 and JSON.
   void Answer(std::string_view body);
   /// The common name of the client's certificate; empty if it showed none.

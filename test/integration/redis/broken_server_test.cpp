@@ -23,13 +23,13 @@ TEST_CASE("a connect that is never answered fails in time", "[redis]") {
   Client client(Options(hole.port(), kShort));
   const auto error = client.ErrorOfLength();
   CHECK(error.kind() == UnavailableKind::kConnection);
-  CHECK(error.what() == client.connection.subject() + " cannot be reached: no answer within 200 ms");
+  CHECK(error.what() == client.connection.subject() + " cannot be reached: " + kNoAnswerWithinShort);
   CHECK(client.ErrorOfLength().what() == std::string(error.what()));
 
   Client hasty(Options(hole.port(), kLong));
-  const auto timeout = hasty.ErrorOfLength(50ms);
+  const auto timeout = hasty.ErrorOfLength(kShort);
   CHECK(timeout.kind() == UnavailableKind::kTimeout);
-  CHECK(timeout.what() == hasty.connection.subject() + " could not be connected within 50 ms");
+  CHECK_THAT(timeout.what(), ContainsText(hasty.connection.subject() + " could not be connected within "));
   CHECK(hasty.Cause() == hasty.connection.subject() + " is not connected yet");
 }
 
@@ -39,7 +39,7 @@ TEST_CASE("a server that accepts and says nothing is never up", "[redis]") {
   const auto error = client.ErrorOfLength();
   CHECK(error.kind() == UnavailableKind::kTimeout);
   CHECK(error.what() ==
-        client.connection.subject() + " accepts connections but does not answer: no answer within 200 ms");
+        client.connection.subject() + " accepts connections but does not answer: " + kNoAnswerWithinShort);
   REQUIRE(Eventually([&] { return server.accepted() >= 3; }));
   for (const auto& change : client.observer.changes()) CHECK_FALSE(change.up);
 }
@@ -186,7 +186,7 @@ TEST_CASE("a server that drips an endless answer is given up", "[redis]") {
   Client client(Options(server.port(), kShort));
   REQUIRE(Eventually([&] { return client.IsUp(); }));
   CHECK(client.ErrorOfLength(kShort).kind() == UnavailableKind::kTimeout);
-  REQUIRE(Eventually([&] { return !client.IsUp(); }));
+  REQUIRE(Eventually([&] { return client.observer.Losses().find("stopped answering") != std::string::npos; }));
 }
 
 TEST_CASE("a batch larger than any socket buffer is sent in pieces", "[redis]") {

@@ -5,6 +5,7 @@
 #include <memory>
 #include <mutex>
 #include <random>
+#include <stop_token>
 #include <string>
 #include <thread>
 #include <vector>
@@ -182,13 +183,12 @@ Outcome Run(const RedisServer& server, std::unique_ptr<Actor> (*make_actor)(cons
             const Reader& read, int readings) {
   std::atomic<std::int64_t> added{0};      // Counted when they are there.
   std::atomic<std::int64_t> finishing{0};  // Counted before they can be gone.
-  std::atomic<bool> stop{false};
   std::vector<std::jthread> threads;
   for (int number = 0; number < 4; ++number) {
-    threads.emplace_back([&, number] {
+    threads.emplace_back([&, number](const std::stop_token& stop) {
       const auto actor = make_actor(server, number);
       std::mt19937 random(static_cast<unsigned>(number));
-      for (int job = 0; !stop; ++job) {
+      for (int job = 0; !stop.stop_requested(); ++job) {
         if (random() % 10 == 0 || added - finishing < 3) {
           actor->Add(std::to_string(number) + "-" + std::to_string(job));
           ++added;
@@ -212,7 +212,6 @@ Outcome Run(const RedisServer& server, std::unique_ptr<Actor> (*make_actor)(cons
     ++outcome.readings;
     if (counts.waiting + counts.in_flight < lower_bound) ++outcome.too_low;
   }
-  stop = true;
   threads.clear();
   const metrics::QueueCounts counts = read(client);
   outcome.at_rest = counts.waiting + counts.in_flight;

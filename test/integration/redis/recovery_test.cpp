@@ -2,6 +2,7 @@
 #include <atomic>
 #include <chrono>
 #include <filesystem>
+#include <stop_token>
 #include <string>
 #include <thread>
 #include <vector>
@@ -25,7 +26,7 @@ TEST_CASE("a frozen Redis costs one wait, is not believed to be up, and is back 
   server.Freeze();
   const auto first = client.ErrorOfLength(kShort);
   CHECK(first.kind() == UnavailableKind::kTimeout);
-  CHECK(first.what() == client.connection.subject() + " did not answer within 200 ms");
+  CHECK_THAT(first.what(), ContainsText(client.connection.subject() + " did not answer within "));
 
   // The connection is given up, and the ones after it are accepted by the kernel only.
   REQUIRE(
@@ -39,19 +40,20 @@ TEST_CASE("a frozen Redis costs one wait, is not believed to be up, and is back 
   REQUIRE(Eventually([&] { return client.IsUp(); }));
   CHECK(client.Length("q") == 2);
 
-  const auto changes = client.observer.changes();
-  REQUIRE(changes.size() >= 3);
-  CHECK(changes.front().up);
-  CHECK_THAT(changes[1].cause, ContainsText("stopped answering: no answer within 200 ms"));
-  CHECK(changes.back().up);
+  CHECK_THAT(client.observer.Losses(),
+             Catch::Matchers::StartsWith(client.connection.subject() + " stopped answering: " + kNoAnswerWithinShort));
+  CHECK(Eventually([&] { return client.observer.changes().back().up; }));
 }
 
 TEST_CASE("a Redis that is busy for longer than the timeout is back after it", "[redis]") {
   RedisServer server;
   Client client({.endpoint = server.endpoint(), .timeout = kShort});
   REQUIRE(Eventually([&] { return client.IsUp(); }));
-  std::jthread sleeper([&] { server.Command({"DEBUG", "SLEEP", "1"}); });
+  std::jthread sleeper([&](const std::stop_token& stop) {
+    while (!stop.stop_requested()) server.Command({"DEBUG", "SLEEP", "2"});
+  });
   REQUIRE(Eventually([&] { return client.ErrorOfLength(kShort).kind() == UnavailableKind::kTimeout; }));
+  sleeper.request_stop();
   sleeper.join();
   REQUIRE(Eventually([&] { return client.IsUp(); }));
   CHECK(Eventually([&] { return client.ErrorOfLength().what() == std::string("no error at all"); }));
@@ -71,7 +73,7 @@ TEST_CASE("a caller with little time leaves, and the slow answer harms nobody", 
   server.Thaw();
   patient.join();
   CHECK(length == 2);
-  CHECK(client.observer.changes().size() == 1);
+  CHECK(client.observer.Losses() == "");
 }
 
 TEST_CASE("a killed Redis is told at once, and found again by itself", "[redis]") {
@@ -168,19 +170,18 @@ TEST_CASE("no thread gets a wrong number or is stuck while Redis dies and comes 
     }
   };
   fill();
-  Client client({.endpoint = server.endpoint(), .timeout = 1000ms});
-  std::atomic<bool> stop = false;
+  Client client({.endpoint = server.endpoint(), .timeout = kLong});
   std::atomic<int> wrong = 0;
   std::atomic<int> right = 0;
   {
     std::vector<std::jthread> threads;
     for (int key = 1; key <= kKeys; ++key) {
-      threads.emplace_back([&, key] {
+      threads.emplace_back([&, key](const std::stop_token& stop) {
         const std::string name = "q" + std::to_string(key);
-        while (!stop) {
+        while (!stop.stop_requested()) {
           try {
             // 0 for a moment is the truth: a Redis without persistence comes back empty.
-            const std::int64_t length = client.Length(name, 1000ms);
+            const std::int64_t length = client.Length(name);
             if (length < 0 || length > key) ++wrong;
             ++right;
           } catch (const MetricUnavailableError&) {
@@ -198,7 +199,6 @@ TEST_CASE("no thread gets a wrong number or is stuck while Redis dies and comes 
       fill();
       REQUIRE(Eventually([&] { return client.IsUp(); }));
     }
-    stop = true;
   }
   CHECK(wrong == 0);
   for (int key = 1; key <= kKeys; ++key) CHECK(client.Length("q" + std::to_string(key)) == key);

@@ -30,7 +30,7 @@ class OnesSource final : public redis::RedisSource {
   redis::SourceStatus status() const override { return {.up = true}; }
   const std::string& name() const override { return name_; }
   const std::string& subject() const override { return subject_; }
-  std::chrono::milliseconds timeout() const override { return std::chrono::milliseconds(1000); }
+  std::chrono::milliseconds timeout() const override { return std::chrono::minutes(10); }
 
  private:
   const std::string name_ = "default";
@@ -85,7 +85,7 @@ class PatientSource final : public redis::RedisSource {
   bool is_cluster() const override { return is_cluster_; }
   const std::string& name() const override { return name_; }
   const std::string& subject() const override { return subject_; }
-  std::chrono::milliseconds timeout() const override { return std::chrono::milliseconds(1000); }
+  std::chrono::milliseconds timeout() const override { return std::chrono::minutes(10); }
 
   /// Of the latest batch.
   std::chrono::steady_clock::time_point deadline() const { return deadline_; }
