@@ -36,10 +36,13 @@ class QueueMetricProvider::Asked : public std::enable_shared_from_this<Asked<Cal
   virtual ~Asked() = default;
 
   void Begin() {
-    FindQueues({snapshot_->catalog, snapshot_->sources, provider_.observer_, query_, metric_},
-               [self = this->shared_from_this()](FoundQueues found) {
-                 self->OrNoMemory([&] { self->Take(std::move(found)); });
-               });
+    const QueueSearch search{snapshot_->catalog, snapshot_->sources, provider_.observer_, query_, metric_};
+    OrNoMemory([&] {
+      if (auto found = FindQueuesAtOnce(search)) return Take(*std::move(found));
+      FindQueues(search, [self = this->shared_from_this()](FoundQueues found) {
+        self->OrNoMemory([&] { self->Take(std::move(found)); });
+      });
+    });
   }
 
  protected:
@@ -124,39 +127,41 @@ class QueueMetricProvider::Query final : public Asked<MetricCallback> {
 
   void ReadQueues(std::vector<Queue> queues) override {
     queues_ = std::move(queues);
-    readings_.resize(queues_.size());
+    samples_.reserve(queues_.size());
     std::vector<QueueQuestion> questions;
     for (std::size_t i = 0; i < queues_.size(); ++i) {
       const ConfiguredQueue& configured = *queues_[i].configured;
       QueueQuestion question{&SourceOf(snapshot_->sources, configured), configured.layout,
                              std::move(queues_[i].name_in_redis), queues_[i].wanted};
+      samples_.push_back({.labels = std::move(queues_[i].labels), .value = 0, .timestamp = kNotRead});
       const auto max_age = configured.settings.max_age;
       if (max_age.count() > 0 && !query_.TakesOnlyNew()) {
-        readings_[i] = provider_.last_readings_.Find(question, max_age);
+        Use(provider_.last_readings_.Find(question, max_age), i);
       }
-      if (readings_[i]) continue;
+      if (IsRead(i)) continue;
       if (max_age.count() > 0 || configured.settings.on_error != ErrorPolicy()) remembered_.emplace(i, question);
-      asked_.push_back(i);
       questions.push_back(std::move(question));
     }
-    if (questions.empty()) return AnswerFromReadings();
+    if (questions.empty()) return callback_(std::move(samples_));
     Read(std::move(questions));
   }
 
   void Answer(std::vector<QueueOutcome> outcomes) override {
-    for (std::size_t k = 0; k < asked_.size(); ++k) {
-      const std::size_t i = asked_[k];
+    auto next = outcomes.begin();
+    for (std::size_t i = 0; i < queues_.size(); ++i) {
+      if (IsRead(i)) continue;  // It was not asked for.
+      QueueOutcome& outcome = *next++;
       const auto remembered = remembered_.find(i);
-      if (auto* reading = std::get_if<QueueReading>(&outcomes[k])) {
+      if (auto* reading = std::get_if<QueueReading>(&outcome)) {
         if (remembered != remembered_.end()) provider_.last_readings_.Remember(remembered->second, *reading);
-        readings_[i] = std::move(*reading);
+        Use(std::move(*reading), i);
       } else if (remembered != remembered_.end() && !query_.TakesOnlyNew() &&
                  !IsLate()) {  // The hurry of who asks is no error of Redis.
-        readings_[i] = Substitute(queues_[i].configured->settings.on_error, remembered->second);
+        Use(Substitute(queues_[i].configured->settings.on_error, remembered->second), i);
       }
-      if (!readings_[i]) return callback_(std::get<MetricUnavailable>(std::move(outcomes[k])));
+      if (!IsRead(i)) return callback_(std::get<MetricUnavailable>(std::move(outcome)));
     }
-    AnswerFromReadings();
+    callback_(std::move(samples_));
   }
 
   /// What the configuration wants answered instead of an error, if it does.
@@ -169,22 +174,21 @@ class QueueMetricProvider::Query final : public Asked<MetricCallback> {
     return QueueReading{{.waiting = *policy.value}, last ? last->timestamp : std::chrono::system_clock::now()};
   }
 
-  void AnswerFromReadings() {
-    std::vector<MetricSample> samples;
-    samples.reserve(queues_.size());
-    for (std::size_t i = 0; i < queues_.size(); ++i) {
-      samples.push_back({std::move(queues_[i].labels), ValueOf(metric_, queues_[i].wanted, readings_[i]->counts),
-                         readings_[i]->timestamp});
-    }
-    callback_(std::move(samples));
+  bool IsRead(std::size_t i) const { return samples_[i].timestamp != kNotRead; }
+
+  /// For the queue with that index, if there is a reading.
+  void Use(const std::optional<QueueReading>& reading, std::size_t i) {
+    if (!reading) return;
+    samples_[i].value = ValueOf(metric_, queues_[i].wanted, reading->counts);
+    samples_[i].timestamp = reading->timestamp;
   }
+
+  static constexpr std::chrono::system_clock::time_point kNotRead{};
 
   // One for each queue, in their order.
   std::vector<Queue> queues_;
   std::map<std::size_t, QueueQuestion> remembered_;  // By index, of those whose readings are.
-  std::vector<std::optional<QueueReading>> readings_;
-
-  std::vector<std::size_t> asked_;  // Those that no earlier reading answers.
+  std::vector<MetricSample> samples_;
 };
 
 QueueMetricProvider::QueueMetricProvider(redis::EventLoop& loop, redis::RedisObserver& observer,

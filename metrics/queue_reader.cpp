@@ -159,7 +159,7 @@ class QueueReader::Group : public std::enable_shared_from_this<Group> {
     std::vector<Flight*> late;
     try {
       wanted.reserve(flights_.size());
-      late.reserve(flights_.size());
+      if (kind_.TakesTurns()) late.reserve(flights_.size());
     } catch (const std::bad_alloc&) {
       for (Flight& flight : flights_) Land(flight, NoMemory());
       return;
@@ -218,7 +218,7 @@ class QueueReader::Group : public std::enable_shared_from_this<Group> {
       received = std::make_shared<std::vector<redis::Reply>>(std::get<std::vector<redis::Reply>>(std::move(result)));
       next.emplace(MakeRound(flights));
       unanswered.reserve(flights.size());
-      discarded.reserve(flights.size());
+      if (round.is_one()) discarded.reserve(flights.size());
     } catch (const std::bad_alloc&) {
       return Fail(flights, NoMemory());
     }

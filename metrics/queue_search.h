@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -33,8 +34,11 @@ struct QueueSearch {
 /// As QueueCatalog::Find().
 using FoundQueues = std::variant<std::vector<Queue>, MetricNotFound, MetricUnavailable>;
 
-/// Calls back exactly once: in this call, or on the loop. `callback` must not throw. Throws std::bad_alloc; then it
-/// does not call back.
+/// Of patterns without their members, so that Redis need not be asked. None if it must be. Throws std::bad_alloc.
+std::optional<FoundQueues> FindQueuesAtOnce(const QueueSearch& search);
+
+/// If Redis must be asked. Calls back exactly once: in this call, or on the loop. `callback` must not throw. Throws
+/// std::bad_alloc; then it does not call back.
 void FindQueues(const QueueSearch& search, std::function<void(FoundQueues)> callback);
 
 }  // namespace metrics

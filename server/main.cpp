@@ -227,9 +227,10 @@ int Serve(const ServeOptions& options) {
   });
   const auto handle = [&](const http::Request& request, http::Respond respond) {
     const auto begin = std::chrono::steady_clock::now();
-    api.Handle(request, [&telemetry, &request, begin, info = api::ParseRequestInfo(request),
-                         respond = std::move(respond)](http::Response response, const auth::Verdict& verdict) {
+    api.Handle(request, [&telemetry, &request, begin, respond = std::move(respond)](http::Response response,
+                                                                                    const auth::Verdict& verdict) {
       try {
+        const auto info = api::ParseRequestInfo(request);
         telemetry.OnRequest(info.verb, MetricLabel(info), response.status, std::chrono::steady_clock::now() - begin);
         AuditAnswer(request, info, verdict, response);
       } catch (const std::bad_alloc&) {  // Nobody is left without an answer because there is no memory to count it.

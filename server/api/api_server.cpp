@@ -47,8 +47,21 @@ std::optional<wire::MediaType> TryNegotiate(const http::Request& request, const 
   return wire::Negotiate(request.Header("Accept").value_or(""), offer);
 }
 
-wire::MediaType Negotiate(const http::Request& request, const wire::Offer& offer) {
-  const auto type = TryNegotiate(request, offer);
+/// The HPA controller says the same each time, so each thread remembers what came of it.
+std::optional<wire::MediaType> TryNegotiateMetric(const http::Request& request) {
+  thread_local std::string known_accept;
+  thread_local auto known_type = wire::Negotiate(known_accept, kMetricOffer);
+  const std::string_view accept = request.Header("Accept").value_or("");
+  if (accept != known_accept) {
+    const auto type = wire::Negotiate(accept, kMetricOffer);
+    known_accept = accept;
+    known_type = type;
+  }
+  return known_type;
+}
+
+/// Throws ApiError for none.
+wire::MediaType Acceptable(const std::optional<wire::MediaType>& type) {
   if (!type) {
     throw ApiError(
         wire::NotAcceptable(std::string(wire::kJsonMediaType) + ", " + std::string(wire::kProtobufMediaType)));
@@ -99,8 +112,8 @@ http::Response Denied(const http::Request& request, const auth::Denial& denial) 
   }
   RequestInfo info = ParseRequestInfo(request);
   return EncodeError(request, wire::Forbidden(denial.message, {.name = std::move(info.name),
-                                                               .group = std::move(info.group),
-                                                               .kind = std::move(info.resource),
+                                                               .group = std::string(info.group),
+                                                               .kind = std::string(info.resource),
                                                                .causes = {}}));
 }
 
@@ -298,7 +311,7 @@ void ApiServer::AnswerApis(const ExchangePtr& exchange, steady_clock::time_point
       return exchange->Respond(AggregatedDiscovery(request, *aggregated, DescribeAll(parts_.provider.List())));
     }
   }
-  const wire::MediaType type = Negotiate(request, kDocumentOffer);
+  const wire::MediaType type = Acceptable(TryNegotiate(request, kDocumentOffer));
   switch (path.size()) {
     case 1:
       return exchange->Respond(Encode(request, type, DescribeGroups()));
@@ -312,7 +325,7 @@ void ApiServer::AnswerApis(const ExchangePtr& exchange, steady_clock::time_point
 void ApiServer::AnswerMetric(const ExchangePtr& exchange, steady_clock::time_point deadline, const std::string& ns,
                              const std::string& metric) const {
   const http::Request& request = exchange->request();
-  const wire::MediaType type = Negotiate(request, kMetricOffer);
+  const wire::MediaType type = Acceptable(TryNegotiateMetric(request));
   metrics::MetricQuery query{.ns = ns, .metric = LowerCase(metric), .selector = {}, .deadline = deadline};
   query.selector = ParseListOptions(request);
   // `metric` is a part of the request, which lives until there is an answer.

@@ -7,13 +7,21 @@ namespace {
 
 using metrics::GoQuote;
 
+/// Only the first if there is no second.
+std::string Joined(std::string_view first, std::string_view between, std::string_view second) {
+  std::string joined(first);
+  if (!second.empty()) {
+    joined.append(between).append(second);
+  }
+  return joined;
+}
+
 std::string Sentence(std::string_view user, const api::RequestInfo& request) {
   const std::string beginning = "User " + GoQuote(user) + " cannot " + request.verb;
   if (!request.is_resource_request) {
     return beginning + " path " + GoQuote(request.path);
   }
-  const std::string resource =
-      request.subresource.empty() ? request.resource : request.resource + "/" + request.subresource;
+  const std::string resource = Joined(request.resource, "/", request.subresource);
   return beginning + " resource " + GoQuote(resource) + " in API group " + GoQuote(request.group) +
          (request.ns.empty() ? " at the cluster scope" : " in the namespace " + GoQuote(request.ns));
 }
@@ -45,7 +53,7 @@ std::string ForbiddenMessage(std::string_view user, const api::RequestInfo& requ
   if (request.resource.empty() && request.group.empty()) {
     return "forbidden: " + sentence;
   }
-  const std::string resource = request.group.empty() ? request.resource : request.resource + "." + request.group;
+  const std::string resource = Joined(request.resource, ".", request.group);
   const std::string object = request.name.empty() ? resource : resource + " " + GoQuote(request.name);
   return object + " is forbidden: " + sentence;
 }

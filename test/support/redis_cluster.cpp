@@ -150,9 +150,6 @@ void RedisCluster::EndMove(std::string_view key, std::size_t to) {
   const std::size_t from = MasterOf(key);
   node(to).Command({"CLUSTER", "SETSLOT", SlotOf(key), "NODE", IdOf(to)});
   node(from).Command({"CLUSTER", "SETSLOT", SlotOf(key), "NODE", IdOf(to)});
-  for (std::size_t i = 0; i < nodes_.size(); ++i) {  // The others would be told in time.
-    if (i != to && i != from) node(i).Command({"CLUSTER", "SETSLOT", SlotOf(key), "NODE", IdOf(to)});
-  }
   const auto all_agree = [&] {
     for (std::size_t i = 0; i < nodes_.size(); ++i) {
       if (MasterOf(key, i) != to) return false;

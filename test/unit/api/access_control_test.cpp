@@ -103,7 +103,8 @@ TEST_CASE("impersonation is refused rather than ignored", "[auth]") {
 
 TEST_CASE("a forbidden message looks like no HTML, whoever asks", "[auth]") {
   const auto message = [](std::string_view user, const std::string& target) {
-    return ForbiddenMessage(user, api::ParseRequestInfo(Get(target)));
+    const auto request = Get(target);
+    return ForbiddenMessage(user, api::ParseRequestInfo(request));
   };
   CHECK(message(R"(a<b>&"c")", "/x<y") == R"(forbidden: User "a&lt;b&gt;&amp;\"c\"" cannot get path "/x&lt;y")");
   CHECK(message("joe", "/api/v1/pods") ==

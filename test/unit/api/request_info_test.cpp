@@ -1,5 +1,8 @@
 #include "server/api/request_info.h"
 
+#include <sstream>
+#include <string>
+
 #include "test/support/catch.h"
 #include "test/support/http_request.h"
 
@@ -10,12 +13,17 @@ using test::MakeRequest;
 
 /// "verb group/version ns resource/subresource name", or "verb path" for what is no resource.
 std::string Described(const std::string& method, const std::string& target) {
-  const RequestInfo info = ParseRequestInfo(MakeRequest(method, target));
-  if (!info.is_resource_request) {
-    return info.verb + " " + info.path;
+  const http::Request request = MakeRequest(method, target);
+  const RequestInfo info = ParseRequestInfo(request);
+  std::ostringstream text;
+  text << info.verb << ' ';
+  if (info.is_resource_request) {
+    text << info.group << '/' << info.version << " [" << info.ns << "] " << info.resource << '/' << info.subresource
+         << " [" << info.name << ']';
+  } else {
+    text << info.path;
   }
-  return info.verb + " " + info.group + "/" + info.version + " [" + info.ns + "] " + info.resource + "/" +
-         info.subresource + " [" + info.name + "]";
+  return text.str();
 }
 
 TEST_CASE("a request is described as kube-apiserver's authorization sees it", "[api]") {
