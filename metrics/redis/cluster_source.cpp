@@ -60,6 +60,7 @@ class ClusterSource::Node final : public RedisObserver, public std::enable_share
 
   const RedisEndpoint endpoint;
   std::atomic<bool> is_told = false;  // Whether it can be connected to.
+  bool is_asked = false;              // Who has which slot. Used on the loop's thread only.
   Clock::time_point used;             // Guarded by the mutex of the owner.
   RedisConnection connection;
 
@@ -123,7 +124,6 @@ ClusterSource::ClusterSource(EventLoop& loop, ClusterOptions options, RedisObser
       options_(std::move(options)),
       subject_(SubjectFor(options_.seeds)),
       observer_(observer),
-      begun_(Clock::now()),
       ended_{UnavailableKind::kConnection, subject_ + " is not asked any more: the server shuts down"} {
   reported_ = status();
   timer_.emplace(loop, [this] { OnTimer(); });
@@ -339,13 +339,13 @@ void ClusterSource::AskForSlots() {
   const auto now = Clock::now();
   std::vector<NodePtr> asked;
   std::vector<NodePtr> unused;  // Their connections end here, without the lock.
+  milliseconds patience;
   {
     const std::lock_guard lock(mutex_);
     const std::set<Node*> owners = Owners();
     asked_at_ = now;
     ask_at_ = now + (StatusOf(owners).up ? kWhileFine : kWhileWrong);
     WakeAt(ask_at_);
-    if (unanswered_ > 0) return;
     for (Node* const node : owners) {
       if (node->connection.status().up) asked.push_back(node->shared_from_this());
     }
@@ -357,15 +357,17 @@ void ClusterSource::AskForSlots() {
       }
     }
     unused = TakeUnused();
-    unanswered_ = asked.size();
+    // Until one has answered, none is given up before its time.
+    patience = is_known_ ? kPatience : std::max(kPatience, options_.timeout);
   }
-  may_answer_yet_ = false;
   unused.clear();
+  std::erase_if(asked, [](const NodePtr& node) { return std::exchange(node->is_asked, true); });
+  unanswered_ += asked.size();
   for (const NodePtr& node : asked) {
     try {
       Batch batch;
       batch.Add({"CLUSTER", "SLOTS"});
-      node->connection.Send(std::move(batch), now + kPatience,
+      node->connection.Send(std::move(batch), now + patience,
                             [this, node](const Result& answer) { TakeSlots(*node, answer); });
     } catch (const std::bad_alloc&) {
       TakeSlots(*node, NoMemory());
@@ -373,7 +375,8 @@ void ClusterSource::AskForSlots() {
   }
 }
 
-void ClusterSource::TakeSlots(const Node& node, const Result& answer) {
+void ClusterSource::TakeSlots(Node& node, const Result& answer) {
+  node.is_asked = false;
   --unanswered_;
   std::optional<Failure> problem;
   try {
@@ -383,14 +386,11 @@ void ClusterSource::TakeSlots(const Node& node, const Result& answer) {
     problem = NoMemory();
   }
   const bool is_learnt = !problem;
-  if (problem && problem->kind == UnavailableKind::kTimeout) {
-    may_answer_yet_ = may_answer_yet_ || Clock::now() < begun_ + options_.timeout;
-  }
   std::vector<ReadPtr> waiting;
   {
     const std::lock_guard lock(mutex_);
     if (problem) failure_ = *std::move(problem);
-    if (!is_known_ && unanswered_ == 0) may_wait_ = may_wait_ && may_answer_yet_;
+    if (!is_known_ && unanswered_ == 0) may_wait_ = false;
     if (is_known_ || !may_wait_) waiting.swap(waiting_);
   }
   for (const ReadPtr& read : waiting) {

@@ -71,7 +71,7 @@ class ClusterSource final : public RedisSource {
   /// Fails those that have waited too long for the nodes to be known. Whether it is time to ask who they are.
   bool FailLate();
   void AskForSlots();
-  void TakeSlots(const Node& node, const Result& answer);
+  void TakeSlots(Node& node, const Result& answer);
   std::optional<Failure> UseSlots(const Node& node, const Result& answer);
   void OnNodeChange();
   void Report();
@@ -90,12 +90,10 @@ class ClusterSource final : public RedisSource {
   const ClusterOptions options_;
   const std::string subject_;
   RedisObserver& observer_;
-  const Clock::time_point begun_;
 
   // Used on the loop's thread only.
-  Failure ended_;                // Made before there is need, when there may be no memory.
-  std::size_t unanswered_ = 0;   // Questions who has which slot.
-  bool may_answer_yet_ = false;  // A node that did not, as it is new and has the time that is allowed for an answer.
+  Failure ended_;               // Made before there is need, when there may be no memory.
+  std::size_t unanswered_ = 0;  // Questions who has which slot.
   std::size_t turn_ = 0;
   SourceStatus reported_;
   std::optional<Timer> timer_;

@@ -14,6 +14,7 @@
 #include "test/support/command_calls.h"
 #include "test/support/redis_cluster.h"
 #include "test/support/redis_server.h"
+#include "test/support/scripted_server.h"
 #include "test/support/tls_files.h"
 
 namespace test {
@@ -269,6 +270,24 @@ TEST_CASE("TLS and credentials go to every node of a cluster", "[redis][cluster]
   options.credentials = [] { return metrics::redis::Credentials{"reader", "secret"}; };
   Client client(options);
   for (int i = 1; i <= 9; ++i) CHECK(client.Length(Name(i)) == i);
+}
+
+TEST_CASE("the first answer of a node may take as long as any other", "[redis][cluster]") {
+  std::string slots;
+  ScriptedServer node([&](Peer& peer) {
+    peer.AnswerHandshake();
+    peer.ReadUntil("SLOTS\r\n");
+    std::this_thread::sleep_for(700ms);
+    peer.Write(slots);
+    peer.ReadUntil("\r\nq\r\n");
+    peer.Write(":7\r\n");
+    peer.WaitForEnd();
+  });
+  slots = "*1\r\n*3\r\n:0\r\n:16383\r\n*2\r\n$9\r\n127.0.0.1\r\n:" + std::to_string(node.port()) + "\r\n";
+  RedisEndpoint seed;
+  seed.port = node.port();
+  Client client(ClusterOptions{.seeds = {seed}, .timeout = kLong});
+  CHECK(client.Length("q") == 7);
 }
 
 TEST_CASE("what is not a cluster, or not there, is told", "[redis][cluster]") {

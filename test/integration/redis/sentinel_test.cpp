@@ -168,6 +168,21 @@ TEST_CASE("a server that the Sentinels call the master, but that says it is a re
   CHECK(error.what() == "Redis at 127.0.0.1:" + std::to_string(replica.port()) + " is a replica, not the master");
 }
 
+TEST_CASE("the first answer of a Sentinel may take as long as any other", "[redis][sentinel]") {
+  RedisServer master;
+  master.Command({"RPUSH", "q", "a", "b"});
+  const std::string address = "*2\r\n$9\r\n127.0.0.1\r\n$5\r\n" + std::to_string(master.port()) + "\r\n";
+  ScriptedServer sentinel([&](Peer& peer) {
+    peer.AnswerHandshake();
+    do {
+      if (peer.ReadUntil("MASTER\r\n").empty()) return;
+      std::this_thread::sleep_for(700ms);
+    } while (peer.Write(address + "-ERR not told\r\n"));
+  });
+  Client client(SentinelOptions{.master_name = "jobs", .sentinels = {At(sentinel.port())}, .timeout = kLong});
+  CHECK(client.Length("q") == 2);
+}
+
 TEST_CASE("a master that becomes a replica under an open connection gives not one more number", "[redis][sentinel]") {
   Watched redis(1);
   redis.first.Command({"RPUSH", "q", "a"});
