@@ -8,4 +8,4 @@ scripts/install-packages.sh build test
 [ -n "${QMS_BINARY:-}" ] || scripts/build.sh
 export QMS_BINARY=${QMS_BINARY:-$PWD/build/release/queue-metrics-server} PYTHONDONTWRITEBYTECODE=1
 [ "${1:-}" = --cycles ] || set -- --cycles 100 "$@"
-exec python3 -m pytest test/faults "$@"
+exec python3 -m pytest test/faults --redis-timeout 1 "$@" # As the server has by itself.

@@ -12,11 +12,19 @@ from server_process import ServerProcess
 
 def pytest_addoption(parser):
     parser.addoption("--cycles", type=int, default=3, help="how often each fault happens")
+    parser.addoption("--redis-timeout", type=float, default=5.0,
+                     help="what the server has, in seconds; with less, a busy machine makes errors of its own")
 
 
 @pytest.fixture
 def cycles(request):
     return range(request.config.getoption("--cycles"))
+
+
+@pytest.fixture
+def redis_timeout(request):
+    """The server's, in seconds. Errors are forgiven for twice as long after a fault."""
+    return request.config.getoption("--redis-timeout")
 
 
 @pytest.fixture
@@ -48,7 +56,7 @@ def context(authority):
 
 
 @pytest.fixture
-def start_server(tmp_path, proxy, authority):
+def start_server(tmp_path, proxy, authority, redis_timeout):
     """Keywords are flags. Every server has the same certificate, so that one can follow another."""
     servers = []
     certificate = authority.issue_server()
@@ -56,8 +64,8 @@ def start_server(tmp_path, proxy, authority):
     def start(additions=None, descriptor_limit=None, **flags):
         directory = tmp_path / f"server-{len(servers)}"
         directory.mkdir()
-        flags = {"redis_url": proxy.url, "tls_cert_file": certificate.chain, "tls_private_key_file": certificate.key,
-                 "tls_ca_out_file": None, **flags}
+        flags = {"redis_url": proxy.url, "redis_timeout": f"{redis_timeout * 1000:.0f}ms", "tls_cert_file": certificate.chain,
+                 "tls_private_key_file": certificate.key, "tls_ca_out_file": None, **flags}
         servers.append(ServerProcess(directory, flags, additions, descriptor_limit))
         servers[-1].ca_file = authority.file
         return servers[-1]
@@ -73,8 +81,14 @@ def server(start_server):
 
 
 @pytest.fixture
-def readers(server, context):
-    with Readers(server.address, context) as running:
+def readers_of(context, redis_timeout):
+    """Makes readers of a server."""
+    return lambda server: Readers(server.address, context, grace=2 * redis_timeout)
+
+
+@pytest.fixture
+def readers(server, readers_of):
+    with readers_of(server) as running:
         yield running
     running.check()
     print(f"{running.values} values, {len(running.mishaps)} errors, the longest read took {running.longest:.3f} s")

@@ -74,7 +74,7 @@ class LoopbackProxy:
     def cutting(self, after):
         """Every connection ends in the middle of an answer, `after` bytes of answers from now or from its beginning."""
         with self._changed:
-            for pair in self._pairs:
+            for pair in list(self._pairs):
                 pair.passed = 0
         self._cut_after = after
         yield

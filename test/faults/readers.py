@@ -8,10 +8,8 @@ from functools import partial
 
 from background import Witnesses
 from eventually import eventually
-from https_client import Connection, connect
+from https_client import Overslept, ask_anew
 from server_process import VALUES
-
-GRACE = 2.0  # Seconds after a fault in which errors are still forgiven.
 
 # Each queue has a length of its own, so that an answer that belongs to another question is found out.
 LENGTHS = {f"q{i}": 1000 * i + 7 for i in range(20)}
@@ -33,11 +31,11 @@ class Mishap:
 
 class Readers(Witnesses):
     """Several clients that read one after the other; each comes on a connection that it keeps while it can. What goes wrong in a
-    fault, and GRACE later, may cost errors."""
+    fault, and `grace` seconds later, may cost errors."""
 
-    def __init__(self, address, context, count=4):
+    def __init__(self, address, context, grace, count=4):
         super().__init__(partial(self._read, i) for i in range(count))
-        self._address, self._context = address, context
+        self._address, self._context, self._grace = address, context, grace
         self._lock = threading.Lock()
         self._last_value = [0.0] * count  # When the read that gave the last right values had begun.
         self.values = 0
@@ -62,7 +60,7 @@ class Readers(Witnesses):
 
     def unforgiven(self):
         """Mishaps outside of the faults."""
-        return [mishap for mishap in self.mishaps if not self.forgives(mishap.end, GRACE)]
+        return [mishap for mishap in self.mishaps if not self.forgives(mishap.end, self._grace)]
 
     def check(self):
         """What is promised whatever the fault."""
@@ -75,16 +73,19 @@ class Readers(Witnesses):
         while not self.stopping.is_set():
             names = QUESTIONS[turn % len(QUESTIONS)]
             turn += 1
+            target = f"{VALUES}?labelSelector=queue+in+({','.join(names)})"
             begin = time.monotonic()
             try:
                 if connection is None:
-                    connection = Connection(connect(self._address), self._context)
-                response = connection.request(f"{VALUES}?labelSelector=queue+in+({','.join(names)})")
+                    connection, response = ask_anew(self._address, self._context, target)
+                else:
+                    response = connection.request(target)
                 if response.header("Connection") == "close":
                     connection.close()
                     connection = None
-            except OSError as error:
-                self._note(number, begin, f"{type(error).__name__}: {error}")
+            except (OSError, Overslept) as error:
+                if not isinstance(error, Overslept):  # Which is no error of the server.
+                    self._note(number, begin, f"{type(error).__name__}: {error}")
                 if connection is not None:
                     connection.close()
                     connection = None

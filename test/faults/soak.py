@@ -15,10 +15,11 @@ from background import Background
 from certificates import Authority
 from https_client import client_context, connect, render_request
 from loopback_proxy import LoopbackProxy
-from readers import GRACE, Readers, fill
+from readers import Readers, fill
 from redis_server import RedisServer
 from server_process import MIB, VALUES, ServerProcess
 
+GRACE = 2.0  # Seconds after a fault in which errors are still forgiven: twice the server's timeout.
 DISCOVERY = "/apis/external.metrics.k8s.io/v1beta1"
 # What answers without a Redis, whatever happens to that.
 ALWAYS = (DISCOVERY, "/apis", "/openapi/v2", "/livez", "/readyz", "/metrics")
@@ -107,7 +108,7 @@ def soak(directory, minutes, seed):
     happened = Counter()
     try:
         kinds = faults(redis, proxy, chance)
-        with Readers(server.address, client_context(server.ca_file), count=6) as readers, Visitors(server) as visitors:
+        with Readers(server.address, client_context(server.ca_file), GRACE, count=6) as readers, Visitors(server) as visitors:
             time.sleep(10)  # Until all threads and caches are warm.
             begin = server.resources()
             end_of_soak = time.monotonic() + minutes * 60

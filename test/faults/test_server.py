@@ -2,7 +2,6 @@
 
 import resource
 import signal
-import socket
 import time
 from datetime import datetime
 from pathlib import Path
@@ -11,20 +10,15 @@ import pytest
 
 from eventually import eventually
 from https_client import client_context, connect, render_request
-from readers import Readers
+from ports import free_port
 from server_process import READ, SANITIZED, VALUES
 
 
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return probe.getsockname()[1]
-
-
-def test_a_server_that_is_killed_and_started_again(start_server, context, cycles):
+def test_a_server_that_is_killed_and_started_again(start_server, readers_of, cycles):
     """Nothing outlives it that its successor would need or trip over."""
     port = free_port()
     server = start_server(secure_port=port)
-    with Readers(server.address, context) as readers:
+    with readers_of(server) as readers:
         for _ in cycles:
             with readers.fault():
                 server.signal(signal.SIGKILL)
@@ -35,20 +29,20 @@ def test_a_server_that_is_killed_and_started_again(start_server, context, cycles
     readers.check()
 
 
-def test_a_server_that_is_frozen(server, readers, cycles):
+def test_a_server_that_is_frozen(server, readers, cycles, redis_timeout):
     """As on a machine that swaps. What came in meanwhile is answered, or given up where it is too old."""
     for _ in cycles:
         with readers.fault():
             server.signal(signal.SIGSTOP)
-            time.sleep(1.5)
+            time.sleep(1.5 * redis_timeout)
             server.signal(signal.SIGCONT)
         readers.recover()
 
 
-def test_clients_that_take_all_descriptors(start_server, context, cycles):
+def test_clients_that_take_all_descriptors(start_server, readers_of, cycles):
     """The ones who were there go on, whatever the newcomers do, and the Redis gets its descriptor back."""
     server = start_server(descriptor_limit=64)
-    with Readers(server.address, context) as readers:
+    with readers_of(server) as readers:
         before = server.resources()
         for _ in cycles:
             crowd = [connect(server.address) for _ in range(200)]
@@ -77,10 +71,10 @@ def crowd_with_large_requests(server, count=150):
 @pytest.mark.skipif(SANITIZED, reason="a sanitizer ends the program when there is no memory")
 @pytest.mark.parametrize("limit, used", [(resource.RLIMIT_AS, "VmSize"), (resource.RLIMIT_DATA, "VmData")], ids=["AS", "DATA"])
 @pytest.mark.parametrize("room", [0, 1000])
-def test_a_server_without_memory(start_server, context, cycles, limit, used, room):
+def test_a_server_without_memory(start_server, readers_of, cycles, limit, used, room):
     """As with ulimit -v and -d, all used but for `room` KiB: who cannot be served is cut off, and nobody else pays for it later."""
     server = start_server()
-    with Readers(server.address, context) as readers:
+    with readers_of(server) as readers:
         for _ in cycles:
             with readers.fault():
                 resource.prlimit(server.pid, limit, ((server.memory(used) + room) * 1024, resource.RLIM_INFINITY))
@@ -120,10 +114,10 @@ def clock(tmp_path):
 DAY = 24 * 60 * 60
 
 
-def test_a_clock_that_jumps(start_server, context, clock, cycles):
+def test_a_clock_that_jumps(start_server, readers_of, clock, cycles):
     """Nothing that waits goes by the clock on the wall; the timestamps do."""
     server = start_server(additions=clock.environment)
-    with Readers(server.address, context) as readers:
+    with readers_of(server) as readers:
         for _ in cycles:
             for seconds in (3600, -3600, 3650 * DAY, -3650 * DAY, 0):
                 clock.set(seconds)

@@ -6,11 +6,13 @@ from contextlib import contextmanager
 
 
 class Background:
-    """Each of `works` has a thread from `with` to its end, and returns once `stopping` is set."""
+    """Each of `works` has a thread from `with` to its end, and returns once `stopping` is set. What one of them raises fails
+    the test in the end."""
 
     def __init__(self, works):
         self.stopping = threading.Event()
-        self.threads = [threading.Thread(target=work) for work in works]
+        self.threads = [threading.Thread(target=self._run_work, args=(work,)) for work in works]
+        self._errors = []
 
     def __enter__(self):
         for thread in self.threads:
@@ -21,6 +23,14 @@ class Background:
         self.stopping.set()
         for thread in self.threads:
             thread.join()
+        if self._errors:
+            raise self._errors[0]
+
+    def _run_work(self, work):
+        try:
+            work()
+        except Exception as error:
+            self._errors.append(error)
 
 
 class Witnesses(Background):

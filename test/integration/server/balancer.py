@@ -7,6 +7,11 @@ import threading
 from contextlib import suppress
 
 
+CONTEXT = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+CONTEXT.check_hostname = False
+CONTEXT.verify_mode = ssl.CERT_NONE  # As the kubelet does.
+
+
 class Balancer:
     """Forwards bytes, from construction to close(). It asks each replica for /readyz as a kubelet does, if much more often.
 
@@ -105,10 +110,7 @@ async def forward(reader, writer):
 
 
 def is_ready(port):
-    context = ssl.create_default_context()
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE  # As the kubelet does.
-    connection = http.client.HTTPSConnection("127.0.0.1", port, context=context, timeout=5)
+    connection = http.client.HTTPSConnection("127.0.0.1", port, context=CONTEXT, timeout=60)
     try:
         connection.request("GET", "/readyz")
         return connection.getresponse().status == 200

@@ -4,7 +4,7 @@ import pytest
 
 from certificates import Authority
 from redis_server import RedisServer
-from server_process import ServerProcess
+from server_process import REDIS_TIMEOUT, ServerProcess
 
 
 @pytest.fixture
@@ -24,7 +24,8 @@ def start_server(tmp_path, redis):
     def start(additions=None, descriptor_limit=None, **flags):
         directory = tmp_path / f"server-{len(servers)}"
         directory.mkdir()
-        servers.append(ServerProcess(directory, {"redis_url": redis.url, **flags}, additions, descriptor_limit))
+        flags = {"redis_url": redis.url, "redis_timeout": REDIS_TIMEOUT, **flags}
+        servers.append(ServerProcess(directory, flags, additions, descriptor_limit))
         return servers[-1]
 
     yield start

@@ -40,6 +40,7 @@ def test_legacy_documents_are_kubernetes_own_to_the_byte(server, path, slash):
 
 def test_the_availability_probe_is_nothing_special(server):
     """It sends no Accept header, and closes the connection as soon as it has seen the status."""
+    server.wait_for_first_lines()
     logged = server.log
     with server.unharmed():
         for _ in range(5):

@@ -3,7 +3,7 @@
 import time
 
 
-def eventually(condition, within=20.0):
+def eventually(condition, within=120.0):
     """What `condition` returns as soon as that is true; fails when it is not within that many seconds.
 
     The limit is generous: it only decides how long a failure takes.

@@ -2,12 +2,12 @@
 
 import gzip
 import re
-import socket
 import time
 from calendar import timegm
 
 import pytest
 
+from ports import free_port
 from redis_server import RedisServer
 from server_process import READ, VALUES
 from shared_server import lasting_redis, lasting_server, redis, server  # Fixtures.
@@ -255,9 +255,7 @@ def test_the_audit_id_comes_back(server):
 
 
 def test_redis_is_reached_over_tcp(start_server, tmp_path):
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     directory = tmp_path / "tcp"
     directory.mkdir()
     redis = RedisServer(directory, "--bind", "127.0.0.1", "--port", str(port))

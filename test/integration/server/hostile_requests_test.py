@@ -5,10 +5,11 @@ import socket
 import struct
 import subprocess
 import time
+from contextlib import suppress
 
 import pytest
 
-from https_client import render_request
+from https_client import read_to_end, render_request
 from server_process import MIB, READ, SANITIZED, VALUES
 from shared_server import lasting_redis, lasting_server, redis, server  # Fixtures.
 from wire_format import parse_message
@@ -266,7 +267,7 @@ def test_pipelined_requests_are_answered_in_order(redis, server):
         for i, name in enumerate(names):
             [item] = connection.read_response().json()["items"]
             assert (item["metricLabels"]["queue"], item["value"]) == (name, str(i if i < 5 else 0))
-        assert time.monotonic() - begin < 30  # None of them waited for the reactor's next sweep, half a second away.
+        assert time.monotonic() - begin < 45  # None of them waited for the reactor's next sweep, half a second away.
 
 
 def test_requests_that_come_in_pieces(server):
@@ -332,12 +333,9 @@ NO_HANDSHAKES = {
 @pytest.mark.parametrize("data", NO_HANDSHAKES.values(), ids=NO_HANDSHAKES.keys())
 def test_what_is_no_handshake_is_cut_off(server, data):
     with server.unharmed(), socket.create_connection(server.address, timeout=60) as raw:
-        try:
+        with suppress(ConnectionError):
             raw.sendall(data)
-            while raw.recv(65536):
-                pass
-        except ConnectionResetError:
-            pass
+        read_to_end(raw)
 
 
 def test_a_client_that_asks_for_new_keys_all_the_time(server):

@@ -3,9 +3,11 @@
 import json
 import socket
 import ssl
+import time
 from dataclasses import dataclass
 
-TIMEOUT = 60.0  # Only decides how long a failure takes.
+TIMEOUT = 120.0  # Only decides how long a failure takes.
+LOST = (ConnectionError, ssl.SSLEOFError)  # What becomes of a connection that the other end has closed.
 
 
 def client_context(ca_file, certificate=None):
@@ -52,6 +54,17 @@ def connect(address, receive_buffer=None):
         raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
     raw.connect(address)
     return raw
+
+
+def read_to_end(raw):
+    """What comes until the other end closes the connection: by a reset, if it has not read everything."""
+    received = b""
+    try:
+        while data := raw.recv(65536):
+            received += data
+    except ConnectionError:
+        pass
+    return received
 
 
 class Connection:
@@ -134,6 +147,26 @@ class Connection:
             data = b""  # An alert, for want of a farewell.
         self._received += data
         return data != b""
+
+
+class Overslept(Exception):
+    """This process had to wait for the processor, and a new connection was lost for it."""
+
+
+def ask_anew(address, context, target, session=None):
+    """A new connection, and the answer to the first request on it. Raises Overslept if that came so late that the connection may
+    be closed by then: a handshake has 5 s."""
+    raw = connect(address)
+    begin = time.monotonic()
+    took = None
+    try:
+        connection = Connection(raw, context, session=session)
+        took = time.monotonic() - begin
+        return connection, connection.request(target)
+    except LOST as error:
+        if (took or time.monotonic() - begin) < 4:
+            raise
+        raise Overslept from error
 
 
 def render_request(target, method="GET", headers=None):

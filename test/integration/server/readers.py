@@ -6,7 +6,7 @@ from functools import partial
 
 from background import Background
 from eventually import eventually
-from https_client import Connection, connect
+from https_client import LOST, Overslept, ask_anew
 from server_process import READ
 
 
@@ -36,18 +36,21 @@ class Readers(Background):
                 response = read()
                 if response.status != 200 or response.json()["items"][0]["value"] != str(len(self.JOBS)):
                     self.failures.append(response)
+            except Overslept:
+                continue  # It counts neither as a failure nor as a read.
             except Exception as error:  # Whatever it is, it is a failed read.
                 self.failures.append(error)
             self._counts[threading.current_thread()] = self._counts.get(threading.current_thread(), 0) + 1
             time.sleep(0.005)
 
-    def _connect(self, context, session=None):
-        return Connection(connect(self._address), context, session=session)
+    def _ask_anew(self, context, session=None):
+        return ask_anew(self._address, context, READ, session)
 
     def _new(self):
         def read():
-            with self._connect(self._context()) as connection:
-                return connection.request(READ)
+            connection, response = self._ask_anew(self._context())
+            connection.close()
+            return response
         return read
 
     def _resumed(self):
@@ -57,10 +60,10 @@ class Readers(Background):
             nonlocal context, session
             if context is None or context != self._context():
                 context, session = self._context(), None  # A session belongs to the context it began in.
-            with self._connect(context, session) as connection:
-                response = connection.request(READ)
-                session = connection.socket.session
-                return response
+            connection, response = self._ask_anew(context, session)
+            session = connection.socket.session
+            connection.close()
+            return response
         return read
 
     def _kept(self):
@@ -72,11 +75,11 @@ class Readers(Background):
             if connection is not None:
                 try:
                     response = connection.request(READ)
-                except ConnectionError:  # As Go's client: closed before the answer began, so it is asked anew, once.
+                except LOST:  # As Go's client: closed before the answer began, so it is asked anew, once.
                     connection.close()
+                    connection = None
             if response is None:
-                connection = self._connect(self._context())
-                response = connection.request(READ)
+                connection, response = self._ask_anew(self._context())
             if response.header("Connection") == "close":
                 connection.close()
                 connection = None

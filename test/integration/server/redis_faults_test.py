@@ -3,14 +3,18 @@
 import contextlib
 import socket
 import threading
+import time
 
 import pytest
 
+from background import Background
 from eventually import eventually
 from https_client import render_request
-from server_process import MIB, READ, SANITIZED, VALUES
+from server_process import MIB, READ, REDIS_TIMEOUT, SANITIZED, VALUES
 
 DISCOVERY = "/apis/external.metrics.k8s.io/v1beta1"
+# What else is said of a time-out, depending on what was to be done when it was over.
+TOO_LATE = ("could not be connected within ", "was not asked: the time for an answer was up")
 
 
 def assert_unavailable(response, *causes):
@@ -57,25 +61,29 @@ def test_reads_of_a_frozen_redis_do_not_pile_up(redis, start_server):
     """Clients that ask for much, and give up at once only to ask again."""
     server = start_server(redis_timeout="30s")  # Longer than it takes to ask, or the connection is given up before.
 
-    def greedy(client):
+    def greedy(client, patience):
         """What no other asks: equal questions would share an answer."""
         names = ",".join(f"q{client}-{i:04}" for i in range(1000))
-        return f"{VALUES}?timeout=200ms&labelSelector=queue+in+%28{names}%29"
+        return f"{VALUES}?timeout={patience}ms&labelSelector=queue+in+%28{names}%29"
 
     redis.run("rpush", "jobs", "x")
     assert server.value() == "1"
-    redis.freeze()
     with contextlib.ExitStack() as stack:
         clients = [stack.enter_context(server.connect()) for _ in range(50)]
-        codes = set()
+        begin = time.monotonic()
+        for i, client in enumerate(clients):
+            assert client.request(greedy(i, 30_000)).status == 200
+        # With less on a slow machine, most would be late before it is asked, and there would be room for the rest.
+        patience = max(200, round((time.monotonic() - begin) * 1000))
+        redis.freeze()
+        overloaded = False
         for _ in range(20):
             for i, client in enumerate(clients):
-                client.send(render_request(greedy(i)))
-            codes |= {client.read_response().status for client in clients}
-        assert codes <= {503, 504}
+                client.send(render_request(greedy(i, 200 if overloaded else patience)))
+            assert {client.read_response().status for client in clients} <= {503, 504}
+            overloaded = overloaded or 'kind="overload"' in server.request("/metrics").text
+        assert overloaded
     assert SANITIZED or server.peak_resident() < 64 * MIB
-    # A sanitizer makes the server slower than its clients are patient, so that most is late before it is asked.
-    assert SANITIZED or 'kind="overload"' in server.request("/metrics").text
     redis.thaw()
     recovers(server)
 
@@ -103,12 +111,13 @@ def test_the_hurry_of_one_client_is_nobody_elses(redis, start_server):
     assert "cannot read queue length" not in server.log
 
 
-def test_a_frozen_redis(redis, server):
+def test_a_frozen_redis(redis, start_server):
+    server = start_server(redis_timeout="1s")
     redis.run("rpush", "jobs", "x")
-    assert server.value() == "1"
+    recovers(server)
     redis.freeze()
     for _ in range(3):
-        assert_unavailable(server.request(READ), "no answer within 1000 ms", "did not answer within 1000 ms")
+        assert_unavailable(server.request(READ), "no answer within 1000 ms", "did not answer within ", *TOO_LATE)
     assert_the_rest_answers(server)
     redis.thaw()
     recovers(server)
@@ -117,38 +126,25 @@ def test_a_frozen_redis(redis, server):
 def test_a_redis_that_was_frozen_at_the_start(redis, start_server):
     redis.freeze()
     server = start_server(redis_timeout="200ms")
-    assert_unavailable(server.request(READ), "no answer within 200 ms", "within 200 ms")
+    assert_unavailable(server.request(READ), "no answer within 200 ms", *TOO_LATE)
     assert_the_rest_answers(server)
     redis.thaw()
     recovers(server, "0")
 
 
-def test_a_crowd_that_reads_from_a_frozen_redis_leaves_the_rest_alone(redis, server):
-    """The aggregator gives its probe 5 s; more readers than the server has threads must not cost it that."""
+def test_a_crowd_that_reads_from_a_frozen_redis_leaves_the_rest_alone(redis, start_server):
+    """There are more of them than the server has threads, and the aggregator's probe waits for none of them."""
+    server = start_server(redis_timeout="30s")
     redis.freeze()
-    crowd = [server.connect() for _ in range(100)]
-    begin = threading.Barrier(len(crowd) + 1)
-    outcomes = []
-
-    def read(connection):
-        begin.wait()
-        outcomes.append(connection.request(READ).status)
-
-    threads = [threading.Thread(target=read, args=(connection,)) for connection in crowd]
-    for thread in threads:
-        thread.start()
-    with server.connect() as probe:
-        probe.socket.settimeout(5)
-        begin.wait()
-        for target in (DISCOVERY, "/readyz", "/livez"):
-            assert probe.request(target).status == 200
-    for thread in threads:
-        thread.join()
-    assert outcomes == [503] * len(crowd)
-    redis.thaw()
-    recovers(server, "0")
-    for connection in crowd:
-        connection.close()
+    with contextlib.ExitStack() as stack:
+        crowd = [stack.enter_context(server.connect()) for _ in range(100)]
+        for connection in crowd:
+            connection.send(render_request(READ))
+        with server.connect() as probe:
+            for target in (DISCOVERY, "/readyz", "/livez"):
+                assert probe.request(target).status == 200
+        redis.thaw()
+        assert {connection.read_response().status for connection in crowd} == {200}  # So that none was answered before.
 
 
 def test_a_black_hole(start_server):
@@ -162,7 +158,7 @@ def test_a_black_hole(start_server):
             filler.connect_ex(hole.getsockname())
         server = start_server(redis_url=f"redis://127.0.0.1:{hole.getsockname()[1]}", redis_timeout="300ms")
         for _ in range(3):
-            assert_unavailable(server.request(READ), "no answer within 300 ms", "could not be connected within 300 ms")
+            assert_unavailable(server.request(READ), "no answer within 300 ms", *TOO_LATE)
         assert_the_rest_answers(server)
         for filler in fillers:
             filler.close()
@@ -216,27 +212,22 @@ def test_a_restarted_redis_costs_nobody_a_wrong_number(redis, server):
     """Under constant reads: the value or an error, never a 0 that was not there."""
     for name in range(5):
         redis.run("rpush", "jobs", str(name))
-    stop = threading.Event()
     seen = []
 
     def read():
         with server.connect() as connection:
-            while not stop.is_set():
+            while not readers.stopping.is_set():
                 response = connection.request(READ)
                 seen.append(response.json()["items"][0]["value"] if response.status == 200 else response.status)
 
-    threads = [threading.Thread(target=read) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    redis.run("save")
-    redis.kill()
-    eventually(lambda: 503 in seen)
-    redis.start()
-    before = len(seen)
-    eventually(lambda: "5" in seen[before:])
-    stop.set()
-    for thread in threads:
-        thread.join()
+    readers = Background([read] * 4)
+    with readers:
+        redis.run("save")
+        redis.kill()
+        eventually(lambda: 503 in seen)
+        redis.start()
+        before = len(seen)
+        eventually(lambda: "5" in seen[before:])
     assert set(seen) == {"5", 503}
 
 
@@ -260,21 +251,22 @@ class Pretender:
             connection.close()
 
     def _serve(self):
-        try:
-            while True:
+        while True:
+            try:
                 connection, _ = self._listener.accept()
+            except OSError:
+                return  # Closed.
+            with contextlib.suppress(OSError):  # The server has closed this one, and will make another.
                 connection.recv(65536)
                 connection.sendall(self._answer)
-                if self._answer:
-                    connection.close()
-                else:
-                    self._connections.append(connection)
-        except OSError:
-            pass  # It was closed, here or there.
+            if self._answer:
+                connection.close()
+            else:
+                self._connections.append(connection)
 
 
 @pytest.mark.parametrize("answer, causes", [
-    (b"", ["no answer within 300 ms", "could not be connected within 300 ms"]),
+    (b"", ["no answer within 300 ms", *TOO_LATE]),
     (b"HTTP/1.1 400 Bad Request\r\n\r\n", ["answered"]),
     (b"-LOADING Redis is loading the dataset in memory\r\n", ["LOADING", "closed the connection"]),
     (b"-ERR max number of clients reached\r\n", ["max number of clients"]),
@@ -284,7 +276,8 @@ class Pretender:
 def test_something_that_is_no_working_redis(start_server, tmp_path, answer, causes):
     pretender = Pretender(tmp_path / "pretender.sock", answer)
     try:
-        server = start_server(redis_url=f"unix://{tmp_path}/pretender.sock", redis_timeout="300ms")
+        timeout = REDIS_TIMEOUT if answer else "300ms"  # Only silence is not heard before.
+        server = start_server(redis_url=f"unix://{tmp_path}/pretender.sock", redis_timeout=timeout)
         for _ in range(5):
             assert_unavailable(server.request(READ), *causes)
         assert_the_rest_answers(server)

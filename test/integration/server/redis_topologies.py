@@ -1,29 +1,16 @@
 """Redis made of several servers: a master with its Sentinels, and a Cluster; in plain text or over TLS."""
 
 import contextlib
-import random
-import socket
 from dataclasses import dataclass
+from itertools import permutations
 from pathlib import Path
 
 from eventually import eventually
+from ports import free_port
 from redis_server import ErrorReply, RedisServer
 
 HOST = "127.0.0.1"
 SLOTS = 16384
-
-
-def free_port():
-    """Not of those that outgoing connections get (ip_local_port_range begins at 32768): one may have it by the time somebody
-    listens on it."""
-    for port in random.sample(range(10_000, 32_000), 1_000):
-        with socket.socket() as probe:
-            try:
-                probe.bind((HOST, port))
-                return port
-            except OSError:
-                continue
-    raise RuntimeError("no free port")
 
 
 @dataclass(frozen=True)
@@ -69,7 +56,7 @@ class Watched:
             config.write_text(f"sentinel monitor jobs {HOST} {self.master.port} 2\n"
                               f"sentinel auth-pass jobs {password}\n"
                               f"sentinel sentinel-pass {sentinel_password}\n"
-                              "sentinel down-after-milliseconds jobs 500\n"
+                              "sentinel down-after-milliseconds jobs 60000\n"  # None is down before promote(), however slow.
                               "sentinel failover-timeout jobs 2000\n")
             self.sentinels.append(Node(directory / f"s{i}", "--requirepass", sentinel_password, "--sentinel",
                                        tls=sentinel_tls, config_file=config, password=sentinel_password))
@@ -95,7 +82,10 @@ class Watched:
             except ConnectionError:  # Sentinels close all connections of a server that they promote.
                 return False
         self.master.kill()
-        eventually(is_master, within=60)  # Sentinels repeat a failover that was too slow for them.
+        for sentinel in self.sentinels:
+            sentinel.run("sentinel", "set", "jobs", "down-after-milliseconds", "500")
+        # Sentinels repeat a failover that was too slow for them, and do nothing for 30 s after they had to wait themselves.
+        eventually(is_master, within=180)
         return self.replica
 
     def _knows_all(self, sentinel):
@@ -108,8 +98,9 @@ class Cluster:
 
     def __init__(self, directory, tls=None):
         self.bus_ports = [free_port() for _ in range(3)]
+        # No node is to fail: one that only had to wait for the processor would take its slots with it.
         self.nodes = [Node(directory / f"n{i}", "--cluster-enabled", "yes", "--cluster-port", bus_port,
-                           "--cluster-node-timeout", "1000", *(["--tls-cluster", "yes"] if tls else []), tls=tls)
+                           "--cluster-node-timeout", "30000", *(["--tls-cluster", "yes"] if tls else []), tls=tls)
                       for i, bus_port in enumerate(self.bus_ports)]
 
     def __enter__(self):
@@ -119,8 +110,9 @@ class Cluster:
                 started.callback(node.kill)
                 node.run("cluster", "set-config-epoch", str(i + 1))
                 node.run("cluster", "addslotsrange", str(SLOTS * i // 3), str(SLOTS * (i + 1) // 3 - 1))
-            for node, bus_port in list(zip(self.nodes, self.bus_ports))[1:]:
-                self.nodes[0].run("cluster", "meet", HOST, str(node.port), str(bus_port))
+            # Each meets each, and below each is told of a move, since gossip takes its time.
+            for (node, _), (other, bus_port) in permutations(zip(self.nodes, self.bus_ports), 2):
+                node.run("cluster", "meet", HOST, str(other.port), str(bus_port))
             eventually(lambda: all("cluster_state:ok" in node.run("cluster", "info") for node in self.nodes))
             self._started = started.pop_all()
         return self

@@ -36,7 +36,9 @@ def client_tls(authority):
 
 
 def serve(start_server, config):
-    return start_server(redis_url=None, config=config)
+    server = start_server(redis_url=None, config=config)
+    server.wait_for_redis()  # Before that, a Sentinel or a node that is slow to tell where to ask makes errors.
+    return server
 
 
 def check(config):
@@ -66,8 +68,9 @@ class Watcher(Background):
         self._queues = queues
 
     def _run(self):
-        while not self.stopping.is_set():
-            self.answers.append(read(self._server, *self._queues))
+        with self._server.connect() as connection:
+            while not self.stopping.is_set():
+                self.answers.append(read(connection, *self._queues))
 
     def read_on(self, count=20):
         before = len(self.answers)
@@ -79,6 +82,7 @@ def sentinel_config(write, watched, tls="", sentinel_tls="", password=SENTINEL_P
 redis:
   jobs:
     protocol: {protocol}
+    timeout: 30s
     sentinel:
       master: jobs
       addresses: ['{"', '".join(sentinel.address for sentinel in watched.sentinels)}']

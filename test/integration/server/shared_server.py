@@ -3,7 +3,7 @@
 import pytest
 
 from redis_server import RedisServer
-from server_process import ServerProcess
+from server_process import REDIS_TIMEOUT, ServerProcess
 
 
 @pytest.fixture(scope="module")
@@ -16,9 +16,13 @@ def lasting_redis(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def lasting_server(lasting_redis, tmp_path_factory):
-    process = ServerProcess(tmp_path_factory.mktemp("server"), {"redis_url": lasting_redis.url})
-    yield process
-    process.finish()
+    flags = {"redis_url": lasting_redis.url, "redis_timeout": REDIS_TIMEOUT}
+    process = ServerProcess(tmp_path_factory.mktemp("server"), flags)
+    try:
+        process.wait_for_redis()
+        yield process
+    finally:
+        process.finish()
 
 
 @pytest.fixture

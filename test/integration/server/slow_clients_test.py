@@ -8,12 +8,16 @@ import time
 import pytest
 
 from eventually import eventually
-from https_client import connect
+from https_client import connect, read_to_end
 from server_process import MIB, READ, SANITIZED
 from slow_clients import HALF_A_CLIENT_HELLO, slow_clients
 
-# Seconds. A server that waits for one of its slow clients waits until that one's deadline, 5 s.
-WORST_DELAY = 3.0 if SANITIZED else 1.0
+# Seconds, for nine of ten requests. A server that waits for one of its slow clients waits until that one's deadline, 5 s, and is
+# late for nearly everybody.
+TOLERABLE_DELAY = 2.5
+# Of the new connections. A handshake has 5 s, too, and this very process may have to wait for the processor; a sanitizer makes
+# handshakes so dear that the crowd's are more than can be served.
+TOLERABLE_LOSS = 1.0 if SANITIZED else 0.05
 OPEN_CONNECTIONS = "queue_metrics_open_connections"
 
 
@@ -25,44 +29,45 @@ def show(capsys):
     return show
 
 
-def measure(server, seconds):
-    """Latencies of an honest client: on a connection that is kept, and with a new one for each request."""
-    kept, new = [], []
+def measure(server, connection, seconds):
+    """Latencies of an honest client on `connection`, which it keeps, and with a new one for each request; and how many of those
+    were lost. Takes longer if there are too few to judge by."""
+    kept, new, lost = [], [], 0
     end = time.monotonic() + seconds
-    with server.connect() as connection:
-        connection.request(READ)
-        while time.monotonic() < end:
-            begin = time.monotonic()
-            assert connection.request(READ).status == 200
-            kept.append(time.monotonic() - begin)
-            begin = time.monotonic()
-            try:
-                assert server.request(READ).status == 200
-            except OSError:
-                if not SANITIZED:  # There, a handshake costs so much that the crowd's are more than can be served.
-                    raise
-            new.append(time.monotonic() - begin)
-            time.sleep(0.005)
-    return sorted(kept), sorted(new)
+    while time.monotonic() < end or len(kept) < 30:
+        begin = time.monotonic()
+        assert connection.request(READ).status == 200
+        kept.append(time.monotonic() - begin)
+        begin = time.monotonic()
+        try:
+            assert server.request(READ).status == 200
+        except OSError:
+            lost += 1
+        new.append(time.monotonic() - begin)
+        time.sleep(0.005)
+    return sorted(kept), sorted(new), lost
+
+
+def ninth_tenth(latencies):
+    return latencies[len(latencies) * 9 // 10]
 
 
 def summary(latencies):
-    return f"median {latencies[len(latencies) // 2] * 1e3:.1f} ms, worst {latencies[-1] * 1e3:.1f} ms of {len(latencies)}"
+    return (f"median {latencies[len(latencies) // 2] * 1e3:.1f} ms, nine of ten {ninth_tenth(latencies) * 1e3:.1f} ms, "
+            f"worst {latencies[-1] * 1e3:.1f} ms of {len(latencies)}")
 
 
 def test_a_thousand_slow_clients_delay_nobody(server, show):
-    kept, new = measure(server, 1)
-    show(f"alone: kept connection {summary(kept)}; new connections {summary(new)}")
+    with server.connect() as honest:
+        kept, new, _ = measure(server, honest, 1)
+        show(f"alone: kept connection {summary(kept)}; new connections {summary(new)}")
     with server.unharmed(growth=48 * MIB):
-        with server.connect() as watcher, slow_clients(server, 1000):
-            eventually(lambda: server.telemetry(watcher)[OPEN_CONNECTIONS] >= 500)  # The default limit is 512.
-            for _ in range(3):  # If it is the crowd that delays somebody, it does so every time.
-                kept, new = measure(server, 6)
-                show(f"among 1,000 slow clients: kept connection {summary(kept)}; new connections {summary(new)}")
-                if max(kept[-1], new[-1]) < WORST_DELAY:
-                    break
-            else:
-                raise AssertionError(f"somebody had to wait for more than {WORST_DELAY} s")
+        with server.connect() as honest, slow_clients(server, 1000):
+            eventually(lambda: server.telemetry(honest)[OPEN_CONNECTIONS] >= 500)  # The default limit is 512.
+            kept, new, lost = measure(server, honest, 10)
+            show(f"among 1,000 slow clients: kept connection {summary(kept)}; new connections {summary(new)}, {lost} lost")
+        assert ninth_tenth(sorted(kept + new)) < TOLERABLE_DELAY
+        assert lost <= max(1, TOLERABLE_LOSS * len(new))
         show(f"peak memory {server.peak_resident() / MIB:.1f} MiB")
         assert SANITIZED or server.peak_resident() < 64 * MIB
 
@@ -95,19 +100,25 @@ def test_slow_clients_are_cut_off_by_their_deadlines(server):
 
         eventually(is_cut_off)
         assert half_head.read_response() is None
-        assert half_handshake.recv(1) == b""
+        assert read_to_end(half_handshake) == b""
         assert honest.request(READ).status == 200
 
 
 def test_idle_connections_cost_no_processor(server, show):
-    connections = [server.connect() for _ in range(200)]
-    for connection in connections:
-        assert connection.request(READ).status == 200
-    before = server.processor_seconds()
+    """Three seconds of 200 cost less than twenty reads of each, which take a tenth of a second."""
+    connections = []
+    for _ in range(200):
+        connections.append(server.connect())
+        assert connections[-1].request(READ).status == 200
+    before_reads = server.processor_seconds()
+    for _ in range(20):
+        assert all(connection.request(READ).status == 200 for connection in connections)
+    before_idling, begin = server.processor_seconds(), time.monotonic()
     time.sleep(3)
-    share = (server.processor_seconds() - before) / 3
-    show(f"200 idle connections: {share * 100:.2f} % of a core")
-    assert share < (0.1 if SANITIZED else 0.02)
+    reads = before_idling - before_reads
+    idling = (server.processor_seconds() - before_idling) * 3 / (time.monotonic() - begin)
+    show(f"3 s of 200 idle connections: {idling:.2f} s of processor time, of 4,000 reads: {reads:.2f} s")
+    assert idling < reads
     assert all(connection.request("/healthz").status == 200 for connection in connections)
     for connection in connections:
         connection.close()

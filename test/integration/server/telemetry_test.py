@@ -52,9 +52,8 @@ def test_what_never_became_a_request_is_counted(server):
         assert [response.status for response in connection.read_responses()] == [400]
     with pytest.raises(OSError):
         server.connect(ssl.create_default_context())  # Does not know the server's CA.
-    telemetry = server.telemetry()
-    assert telemetry['queue_metrics_rejected_requests_total{code="400"}'] == 1
-    assert telemetry["apiserver_tls_handshake_errors_total"] == 1
+    assert server.telemetry()['queue_metrics_rejected_requests_total{code="400"}'] == 1
+    eventually(lambda: server.telemetry()["apiserver_tls_handshake_errors_total"] == 1)
 
 
 def test_redis_is_seen_coming_and_going(redis, server):
@@ -85,7 +84,8 @@ def test_certificate_and_build_are_told(server):
     assert telemetry[f'queue_metrics_build_info{{version="{version}"}}'] == 1
     expiry = telemetry["queue_metrics_serving_certificate_expiration_timestamp_seconds"]
     year = 365 * 24 * 3600
-    assert 0.99 * year < expiry - telemetry["process_start_time_seconds"] <= year
+    # Both are cut off to seconds, and the certificate is made after the start.
+    assert 0.99 * year < expiry - telemetry["process_start_time_seconds"] <= year + 600
 
 
 def test_no_client_can_add_series(server):

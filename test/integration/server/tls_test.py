@@ -8,7 +8,7 @@ import subprocess
 import pytest
 
 from certificates import Authority
-from https_client import client_context
+from https_client import client_context, read_to_end
 from server_process import READ
 
 DEFAULT_HOSTS = ["localhost", "127.0.0.1", "::1", "queue-metrics-server.queue-metrics.svc"]
@@ -147,5 +147,5 @@ def test_plain_http_is_told_what_is_wrong(server):
         for size in (1, 100_000):
             with socket.create_connection(server.address, timeout=60) as plain:
                 plain.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nX: " + b"a" * size + b"\r\n\r\n")
-                answer = b"".join(iter(lambda: plain.recv(4096), b""))
+                answer = read_to_end(plain)
                 assert answer.startswith(b"HTTP/1.0 400 ") and b"HTTPS" in answer
