@@ -12,8 +12,8 @@ from https_client import connect, read_to_end
 from server_process import MIB, READ, SANITIZED
 from slow_clients import HALF_A_CLIENT_HELLO, slow_clients
 
-# Seconds, for nine of ten requests. A server that waits for one of its slow clients waits until that one's deadline, 5 s, and is
-# late for nearly everybody.
+# Seconds, for nine of ten requests; on a machine that is slow by itself, ten times what they take alone. A server that waits for
+# one of its slow clients waits until that one's deadline, 5 s, and is late for nearly everybody.
 TOLERABLE_DELAY = 2.5
 # Of the new connections. A handshake has 5 s, too, and this very process may have to wait for the processor; a sanitizer makes
 # handshakes so dear that the crowd's are more than can be served.
@@ -60,13 +60,14 @@ def summary(latencies):
 def test_a_thousand_slow_clients_delay_nobody(server, show):
     with server.connect() as honest:
         kept, new, _ = measure(server, honest, 1)
+        tolerable = max(TOLERABLE_DELAY, 10 * ninth_tenth(sorted(kept + new)))
         show(f"alone: kept connection {summary(kept)}; new connections {summary(new)}")
     with server.unharmed(growth=48 * MIB):
         with server.connect() as honest, slow_clients(server, 1000):
             eventually(lambda: server.telemetry(honest)[OPEN_CONNECTIONS] >= 500)  # The default limit is 512.
             kept, new, lost = measure(server, honest, 10)
             show(f"among 1,000 slow clients: kept connection {summary(kept)}; new connections {summary(new)}, {lost} lost")
-        assert ninth_tenth(sorted(kept + new)) < TOLERABLE_DELAY
+        assert ninth_tenth(sorted(kept + new)) < tolerable
         assert lost <= max(1, TOLERABLE_LOSS * len(new))
         show(f"peak memory {server.peak_resident() / MIB:.1f} MiB")
         assert SANITIZED or server.peak_resident() < 64 * MIB
