@@ -139,7 +139,7 @@ class Connection:
     def _receive(self):
         try:
             data = self.socket.recv(65536)
-        except (ConnectionResetError, ssl.SSLEOFError):
+        except LOST:
             data = b""
         except ssl.SSLError:
             if not self._sending_ended:
