@@ -38,8 +38,9 @@ class QueueMetricProvider::Asked : public std::enable_shared_from_this<Asked<Cal
   void Begin() {
     const QueueSearch search{snapshot_->catalog, snapshot_->sources, provider_.observer_, query_, metric_};
     OrNoMemory([&] {
-      if (auto found = FindQueuesAtOnce(search)) return Take(*std::move(found));
-      FindQueues(search, [self = this->shared_from_this()](FoundQueues found) {
+      auto patterns = snapshot_->catalog.PatternsToList(query_.ns, query_.selector);
+      if (patterns.empty()) return Take(FindQueues(search));
+      FindQueues(search, std::move(patterns), [self = this->shared_from_this()](FoundQueues found) {
         self->OrNoMemory([&] { self->Take(std::move(found)); });
       });
     });

@@ -132,13 +132,10 @@ redis::RedisSource& SourceOf(const RedisSources& sources, const ConfiguredQueue&
   return *sources.find(queue.settings.redis)->second;
 }
 
-std::optional<FoundQueues> FindQueuesAtOnce(const QueueSearch& search) {
-  if (!search.catalog.PatternsToList(search.query.ns, search.query.selector).empty()) return std::nullopt;
-  return Find(search, {});
-}
+FoundQueues FindQueues(const QueueSearch& search) { return Find(search, {}); }
 
-void FindQueues(const QueueSearch& search, std::function<void(FoundQueues)> callback) {
-  auto patterns = search.catalog.PatternsToList(search.query.ns, search.query.selector);
+void FindQueues(const QueueSearch& search, std::vector<std::shared_ptr<const ConfiguredQueue>> patterns,
+                std::function<void(FoundQueues)> callback) {
   std::make_shared<Registries>(search, std::move(patterns), std::move(callback))->Read();
 }
 

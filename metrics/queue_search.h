@@ -4,7 +4,7 @@
 
 #include <functional>
 #include <map>
-#include <optional>
+#include <memory>
 #include <string>
 #include <variant>
 #include <vector>
@@ -34,11 +34,12 @@ struct QueueSearch {
 /// As QueueCatalog::Find().
 using FoundQueues = std::variant<std::vector<Queue>, MetricNotFound, MetricUnavailable>;
 
-/// Of patterns without their members, so that Redis need not be asked. None if it must be. Throws std::bad_alloc.
-std::optional<FoundQueues> FindQueuesAtOnce(const QueueSearch& search);
+/// If QueueCatalog::PatternsToList() has none. Throws std::bad_alloc.
+FoundQueues FindQueues(const QueueSearch& search);
 
-/// If Redis must be asked. Calls back exactly once: in this call, or on the loop. `callback` must not throw. Throws
+/// If they are `patterns`. Calls back exactly once: in this call, or on the loop. `callback` must not throw. Throws
 /// std::bad_alloc; then it does not call back.
-void FindQueues(const QueueSearch& search, std::function<void(FoundQueues)> callback);
+void FindQueues(const QueueSearch& search, std::vector<std::shared_ptr<const ConfiguredQueue>> patterns,
+                std::function<void(FoundQueues)> callback);
 
 }  // namespace metrics

@@ -9,7 +9,7 @@ namespace test {
 /// Whether `condition` comes true within ten seconds.
 template <typename Condition>
 bool Eventually(Condition condition) {
-  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(120);
   while (!condition()) {
     if (std::chrono::steady_clock::now() > end) {
       return false;

@@ -17,6 +17,7 @@
 #include "metrics/queue_reader.h"
 #include "metrics/redis/event_loop.h"
 #include "metrics/redis/redis_connection.h"
+#include "test/support/eventually.h"
 #include "test/support/loop_thread.h"
 #include "test/support/recording_observer.h"
 
@@ -31,16 +32,6 @@ constexpr auto kLong = 30'000ms;
 /// For a silence that must be noticed: the shorter, the faster the test, but nobody else may be as slow.
 constexpr auto kShort = 1000ms;
 constexpr auto kNoAnswerWithinShort = "no answer within 1000 ms";
-
-template <typename Condition>
-bool Eventually(Condition condition) {
-  const auto deadline = std::chrono::steady_clock::now() + 4 * kLong;
-  while (!condition()) {
-    if (std::chrono::steady_clock::now() > deadline) return false;
-    std::this_thread::sleep_for(2ms);
-  }
-  return true;
-}
 
 /// The error that `action` ends with; a text that no test expects if there is none.
 template <typename Action>

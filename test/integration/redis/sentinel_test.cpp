@@ -150,18 +150,25 @@ TEST_CASE("Sentinels and masters may want different passwords, and the master gr
   CHECK_THAT(error.what(), !ContainsText("secret"));
 }
 
+/// The script of a Sentinel that says where the master is, but not since when, and takes its time for it.
+ScriptedServer::Script TellMaster(std::uint16_t port, std::chrono::milliseconds time = {}) {
+  return
+      [time, answer = "*2\r\n$9\r\n127.0.0.1\r\n$5\r\n" + std::to_string(port) + "\r\n-ERR not told\r\n"](Peer& peer) {
+        peer.AnswerHandshake();
+        while (!peer.ReadUntil("MASTER\r\n").empty()) {
+          std::this_thread::sleep_for(time);
+          if (!peer.Write(answer)) return;
+        }
+      };
+}
+
 TEST_CASE("a server that the Sentinels call the master, but that says it is a replica, is not believed",
           "[redis][sentinel]") {
   RedisServer master;
   RedisServer replica;
   master.Command({"RPUSH", "q", "a", "b"});
   replica.Command({"REPLICAOF", "127.0.0.1", std::to_string(master.port())});
-  const std::string address = "*2\r\n$9\r\n127.0.0.1\r\n$5\r\n" + std::to_string(replica.port()) + "\r\n";
-  ScriptedServer sentinel([&](Peer& peer) {
-    peer.AnswerHandshake();
-    while (!peer.ReadUntil("MASTER\r\n").empty() && peer.Write(address + "-ERR not told\r\n")) {
-    }
-  });
+  ScriptedServer sentinel(TellMaster(replica.port()));
   Client client(SentinelOptions{.master_name = "jobs", .sentinels = {At(sentinel.port())}, .timeout = kLong});
   const auto error = ErrorOf([&] { client.Length("q"); });
   CHECK(error.kind() == UnavailableKind::kLoading);
@@ -171,14 +178,7 @@ TEST_CASE("a server that the Sentinels call the master, but that says it is a re
 TEST_CASE("the first answer of a Sentinel may take as long as any other", "[redis][sentinel]") {
   RedisServer master;
   master.Command({"RPUSH", "q", "a", "b"});
-  const std::string address = "*2\r\n$9\r\n127.0.0.1\r\n$5\r\n" + std::to_string(master.port()) + "\r\n";
-  ScriptedServer sentinel([&](Peer& peer) {
-    peer.AnswerHandshake();
-    do {
-      if (peer.ReadUntil("MASTER\r\n").empty()) return;
-      std::this_thread::sleep_for(700ms);
-    } while (peer.Write(address + "-ERR not told\r\n"));
-  });
+  ScriptedServer sentinel(TellMaster(master.port(), 700ms));
   Client client(SentinelOptions{.master_name = "jobs", .sentinels = {At(sentinel.port())}, .timeout = kLong});
   CHECK(client.Length("q") == 2);
 }

@@ -87,16 +87,6 @@ class LeaseServer {
   std::vector<std::string> holders_;
 };
 
-/// Whoever leads loses that only by resigning.
-LeaderElectionOptions Lasting(const std::string& identity) {
-  return {.ns = "qm",
-          .name = "server",
-          .identity = identity,
-          .lease_duration = seconds(3600),
-          .renew_deadline = seconds(1800),
-          .retry_period = milliseconds(100)};
-}
-
 LeaderElectionOptions Quick(const std::string& identity) {
   return {.ns = "qm",
           .name = "server",
@@ -104,6 +94,14 @@ LeaderElectionOptions Quick(const std::string& identity) {
           .lease_duration = seconds(2),
           .renew_deadline = seconds(1),
           .retry_period = milliseconds(100)};
+}
+
+/// Whoever leads loses that only by resigning.
+LeaderElectionOptions Lasting(const std::string& identity) {
+  LeaderElectionOptions options = Quick(identity);
+  options.lease_duration = seconds(3600);
+  options.renew_deadline = seconds(1800);
+  return options;
 }
 
 bool Leads(const LeaderElection& election) { return election.LeadsUntil() > steady_clock::now(); }

@@ -270,7 +270,7 @@ TEST_CASE("a wake may take its time, but not longer than the Lease lasts") {
   harness.length = 5;
   SECTION("a long time") {
     harness.Round();
-    CHECK(harness.cluster.time_limit > seconds(1));
+    CHECK(harness.cluster.time_limit > seconds(3));
   }
   SECTION("some time") {
     harness.lease_left = seconds(3);
@@ -1053,8 +1053,8 @@ TEST_CASE("whatever fails, no target goes below its busy workers or wakes withou
     wakes += world.wakes;
     sleeps += world.sleeps;
   }
-  CHECK(wakes > 3 * kWorlds);
-  CHECK(sleeps > kWorlds);
+  CHECK(wakes > 1000 * kWorlds / 300);
+  CHECK(sleeps > 500 * kWorlds / 300);
 }
 
 }  // namespace
